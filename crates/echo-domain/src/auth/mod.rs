@@ -1,0 +1,15 @@
+//! Accounts and sessions: who someone is, and how they prove it.
+
+mod account;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod password;
+mod service;
+mod session;
+mod store;
+
+pub use account::{Account, Email, Login, Role, State, Username};
+pub use password::{NewPassword, PasswordHash, PasswordHasher, Verdict};
+pub use service::{AuthService, Opened, Parts, SignUp, SignedIn};
+pub use session::{AccessClaims, AccessTokens, RefreshToken, RefreshTokens, Revocations, Session, Viewer};
+pub use store::{AccountStore, Lookup, SessionStore};

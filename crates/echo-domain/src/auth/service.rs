@@ -1,0 +1,368 @@
+//! Signing up, in and out.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use tracing::instrument;
+
+use crate::{
+    Clock, Error, Event, Findings, Page, PageRequest, Result, SessionId, Timestamp, UserId,
+    users::{Directory, Name},
+};
+
+use super::{
+    AccessClaims, AccessTokens, Account, AccountStore, Email, Login, Lookup, NewPassword, PasswordHasher, RefreshTokens,
+    Revocations, Role, Session, SessionStore, State, Username, Verdict, Viewer,
+};
+
+/// What the auth area stands on.
+pub struct Parts {
+    pub accounts: Arc<dyn AccountStore>,
+    pub sessions: Arc<dyn SessionStore>,
+    pub directory: Arc<dyn Directory>,
+    pub passwords: Arc<dyn PasswordHasher>,
+    pub access: Arc<dyn AccessTokens>,
+    pub refresh: Arc<dyn RefreshTokens>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The use cases around accounts and sessions.
+pub struct AuthService {
+    parts: Parts,
+    revocations: Revocations,
+}
+
+/// What somebody fills in to sign up.
+pub struct SignUp {
+    pub name: String,
+    pub username: String,
+    pub email: String,
+    pub password: String,
+}
+
+/// A new account, as its owner is told.
+#[derive(Debug)]
+pub struct Opened {
+    pub id: UserId,
+    pub name: String,
+    pub username: String,
+    pub email: String,
+}
+
+/// A new session with its tokens.
+pub struct SignedIn {
+    pub account: Account,
+    /// The profile's name.
+    pub name: String,
+    pub access: String,
+    pub refresh: String,
+}
+
+impl AuthService {
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, revocations: Revocations::default() }
+    }
+
+    /// Opens an account and its profile under `id`. The same call again, with the same id, succeeds and changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on each bad field; [`Error::Conflict`] `username_taken` or `email_taken`.
+    #[instrument(name = "auth.sign_up", skip_all, fields(user.id = %id))]
+    pub async fn sign_up(&self, id: UserId, form: SignUp) -> Result<Opened> {
+        let mut findings = Findings::default();
+        let name = findings.check(Name::parse(&form.name))?;
+        let username = findings.check(Username::parse(&form.username))?;
+        let email = findings.check(Email::parse(&form.email))?;
+        let password = findings.check(NewPassword::parse("password", &form.password))?;
+        let (Some(name), Some(username), Some(email), Some(password)) = (name, username, email, password) else {
+            return Err(findings.into_error());
+        };
+
+        let created = self.parts.clock.now();
+        let account = Account {
+            id,
+            username,
+            email,
+            password: self.parts.passwords.hash(password.as_str()).await?,
+            role: Role::User,
+            state: State::Active,
+            created,
+        };
+        let (username, name) = (account.username.as_str().to_owned(), name.into_string());
+        let news = Event::AccountOpened { account: id, username: username.clone(), name: name.clone(), at: created };
+        self.parts.accounts.add(&account, &news).await?;
+        // Now, so that the newcomer finds the profile at once; after a crash in between, the event makes it.
+        self.parts.directory.open_profile(id, &username, &name, created).await?;
+        Ok(Opened { id, name, username, email: account.email.as_str().to_owned() })
+    }
+
+    /// Opens a session under `id` for whoever knows the password.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] alike for an unknown login and a wrong password, after the same work;
+    /// [`Error::Forbidden`] `account_suspended`.
+    #[instrument(name = "auth.log_in", skip_all)]
+    pub async fn log_in(&self, id: SessionId, login: &str, password: &str, device: &str) -> Result<SignedIn> {
+        let account = match Login::parse(login) {
+            Some(login) => self.parts.accounts.find_by_login(&login).await?,
+            None => None,
+        };
+        let verdict = self.parts.passwords.verify(password, account.as_ref().map(|account| &account.password)).await?;
+        let Some(account) = account.filter(|_| verdict != Verdict::Wrong) else {
+            return Err(Error::unauthenticated("invalid_credentials", "Invalid credentials"));
+        };
+        if account.state == State::Suspended {
+            return Err(Error::forbidden("account_suspended", "This account is suspended"));
+        }
+        if verdict == Verdict::RightButOld {
+            let new = self.parts.passwords.hash(password).await?;
+            self.parts.accounts.rehash(account.id, &account.password, &new).await?;
+        }
+
+        let now = self.parts.clock.now();
+        let session = Session {
+            id,
+            account: account.id,
+            generation: 0,
+            rotated: now,
+            nonce: self.parts.refresh.nonce(),
+            device: device.chars().take(200).collect(),
+            created: now,
+            expires: now + Session::LIFETIME,
+        };
+        self.parts.sessions.open(&session).await?;
+        // Read back: a repeated call finds the session that the first one opened.
+        let session = self.parts.sessions.find(id, now).await?.ok_or_else(not_signed_in)?;
+        let card = self.parts.directory.cards(&[account.id]).await?.pop();
+        let name = card.map_or_else(|| account.username.as_str().to_owned(), |card| card.name);
+        let access = self.access_token(&session, account.role, now)?;
+        Ok(SignedIn { refresh: self.parts.refresh.issue(&session), access, name, account })
+    }
+
+    /// Exchanges a refresh token for an access token and the next refresh token.
+    ///
+    /// The previous token gets that same next one again for [`Session::GRACE`]; any older one is in the wrong
+    /// hands and ends the session.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] `refresh_token_invalid` or `refresh_token_reused`.
+    #[instrument(name = "auth.refresh", skip_all)]
+    pub async fn refresh(&self, token: &str) -> Result<(String, String)> {
+        let now = self.parts.clock.now();
+        let token = self.parts.refresh.read(token).ok_or_else(refresh_token_invalid)?;
+        let mut session = self.live_session(token.session, now).await?;
+        if !self.parts.refresh.proves(&token, &session) {
+            return Err(refresh_token_invalid());
+        }
+        if token.generation == session.generation {
+            // Whether this call or a concurrent one moves it on, the successor is the same.
+            self.parts.sessions.rotate(session.id, token.generation, now, now + Session::LIFETIME).await?;
+            session = self.live_session(session.id, now).await?;
+        }
+        let in_grace = token.generation.checked_add(1) == Some(session.generation) && now.since(session.rotated) <= Session::GRACE;
+        if !in_grace {
+            tracing::warn!(user.id = %session.account, session.id = %session.id, "refresh token used twice: session revoked");
+            self.revoke(session.account, session.id).await?;
+            return Err(Error::forbidden("refresh_token_reused", "This refresh token was used before; sign in again"));
+        }
+        let account = self.parts.accounts.find(session.account).await?.ok_or_else(refresh_token_invalid)?;
+        Ok((self.access_token(&session, account.role, now)?, self.parts.refresh.issue(&session)))
+    }
+
+    /// Who the bearer of an access token is. Asks nobody: a signature, a clock and a small set in memory.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] `token_invalid`, `token_expired` or `session_revoked`.
+    pub fn authenticate(&self, token: &str) -> Result<Viewer> {
+        let claims =
+            self.parts.access.read(token).ok_or_else(|| Error::unauthenticated("token_invalid", "The access token is not valid"))?;
+        if claims.expires <= self.parts.clock.now() {
+            return Err(Error::unauthenticated("token_expired", "The access token has expired"));
+        }
+        if self.revocations.contains(claims.session) {
+            return Err(Error::unauthenticated("session_revoked", "This session has ended; sign in again"));
+        }
+        Ok(Viewer { id: claims.account, session: claims.session, role: claims.role })
+    }
+
+    /// Ends the viewer's session.
+    #[instrument(name = "auth.log_out", skip_all)]
+    pub async fn log_out(&self, viewer: Viewer) -> Result<()> {
+        self.revoke(viewer.id, viewer.session).await?;
+        Ok(())
+    }
+
+    /// The viewer's live sessions, newest first.
+    #[instrument(name = "auth.sessions", skip_all)]
+    pub async fn sessions(&self, viewer: Viewer) -> Result<Vec<Session>> {
+        self.parts.sessions.list(viewer.id, self.parts.clock.now()).await
+    }
+
+    /// Ends one of the viewer's sessions.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when it is nobody's, somebody else's or over.
+    #[instrument(name = "auth.end_session", skip_all)]
+    pub async fn end_session(&self, viewer: Viewer, session: SessionId) -> Result<()> {
+        if self.revoke(viewer.id, session).await? {
+            Ok(())
+        } else {
+            Err(Error::not_found("session_not_found", "Session not found"))
+        }
+    }
+
+    /// Changes the viewer's password and ends their other sessions.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] `wrong_password`; [`Error::Invalid`] on `newPassword`.
+    #[instrument(name = "auth.change_password", skip_all)]
+    pub async fn change_password(&self, viewer: Viewer, current: &str, new: &str) -> Result<()> {
+        let new = NewPassword::parse("newPassword", new)?;
+        self.confirm_password(viewer.id, current).await?;
+        self.keep_password(viewer.id, &new, Some(viewer.session)).await
+    }
+
+    /// Deletes the viewer's account; what it made follows by event.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] `wrong_password`.
+    #[instrument(name = "auth.delete_account", skip_all)]
+    pub async fn delete_account(&self, viewer: Viewer, password: &str) -> Result<()> {
+        self.confirm_password(viewer.id, password).await?;
+        let now = self.parts.clock.now();
+        let revoked = self.parts.accounts.delete(viewer.id, now, &Event::AccountDeleted { account: viewer.id }).await?;
+        self.note_revoked(revoked, now);
+        Ok(())
+    }
+
+    /// For operators: the account that a login names.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] `user_not_found`.
+    pub async fn find(&self, login: &str) -> Result<Account> {
+        match Login::parse(login) {
+            Some(login) => self.parts.accounts.find_by_login(&login).await?.ok_or_else(user_not_found),
+            None => Err(user_not_found()),
+        }
+    }
+
+    /// For operators: accounts, newest first.
+    pub async fn list(&self, page: PageRequest<UserId>) -> Result<Page<Account, UserId>> {
+        self.parts.accounts.list(page).await
+    }
+
+    /// For operators: gives a role. The account's sessions end, since their tokens tell the old one.
+    pub async fn set_role(&self, account: UserId, role: Role) -> Result<()> {
+        let now = self.parts.clock.now();
+        let revoked = self.parts.accounts.set_role(account, role, now).await?;
+        self.note_revoked(revoked, now);
+        Ok(())
+    }
+
+    /// For operators: suspends or reactivates.
+    pub async fn set_state(&self, account: UserId, state: State) -> Result<()> {
+        let now = self.parts.clock.now();
+        let revoked = self.parts.accounts.set_state(account, state, now).await?;
+        self.note_revoked(revoked, now);
+        Ok(())
+    }
+
+    /// For operators: sets a password and ends every session.
+    pub async fn reset_password(&self, account: UserId, new: &str) -> Result<()> {
+        self.keep_password(account, &NewPassword::parse("password", new)?, None).await
+    }
+
+    /// Learns of revocations by other processes, and forgets sessions long over, until `stop` becomes true.
+    pub async fn watch_sessions(&self, mut stop: watch::Receiver<bool>) {
+        const EVERY: Duration = Duration::from_secs(1);
+        const FORGET_EVERY: Duration = Duration::from_secs(600);
+        // Revocations may be committed a little after the moment that they carry.
+        const OVERLAP: Duration = Duration::from_secs(30);
+        let mut since = self.parts.clock.now() - AccessClaims::LIFETIME;
+        let mut forget_at = self.parts.clock.now();
+        while !*stop.borrow() {
+            let now = self.parts.clock.now();
+            match self.parts.sessions.revoked_since(since).await {
+                Ok(revoked) => {
+                    self.revocations.add(revoked, now);
+                    since = now - OVERLAP;
+                }
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "revocations by other processes are not known for now"),
+            }
+            if now >= forget_at {
+                match self.parts.sessions.forget(now - AccessClaims::LIFETIME - OVERLAP, 500).await {
+                    Ok(500) => {}
+                    Ok(_) => forget_at = now + FORGET_EVERY,
+                    Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "old sessions stay for now"),
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    async fn live_session(&self, session: SessionId, now: Timestamp) -> Result<Session> {
+        self.parts.sessions.find(session, now).await?.ok_or_else(refresh_token_invalid)
+    }
+
+    fn access_token(&self, session: &Session, role: Role, now: Timestamp) -> Result<String> {
+        let claims = AccessClaims { account: session.account, session: session.id, role, issued: now, expires: now + AccessClaims::LIFETIME };
+        self.parts.access.sign(&claims)
+    }
+
+    async fn confirm_password(&self, account: UserId, password: &str) -> Result<()> {
+        let account = self.account(account).await?;
+        match self.parts.passwords.verify(password, Some(&account.password)).await? {
+            Verdict::Wrong => Err(Error::forbidden("wrong_password", "The password is wrong")),
+            Verdict::Right | Verdict::RightButOld => Ok(()),
+        }
+    }
+
+    async fn keep_password(&self, account: UserId, new: &NewPassword, keep: Option<SessionId>) -> Result<()> {
+        let hash = self.parts.passwords.hash(new.as_str()).await?;
+        let now = self.parts.clock.now();
+        let revoked = self.parts.accounts.change_password(account, &hash, keep, now).await?;
+        self.note_revoked(revoked, now);
+        Ok(())
+    }
+
+    async fn revoke(&self, account: UserId, session: SessionId) -> Result<bool> {
+        let now = self.parts.clock.now();
+        let revoked = self.parts.sessions.revoke(account, session, now).await?;
+        if revoked {
+            self.note_revoked(vec![session], now);
+        }
+        Ok(revoked)
+    }
+
+    fn note_revoked(&self, sessions: Vec<SessionId>, now: Timestamp) {
+        self.revocations.add(sessions.into_iter().map(|session| (session, now)), now);
+    }
+}
+
+#[async_trait]
+impl Lookup for AuthService {
+    async fn account(&self, account: UserId) -> Result<Account> {
+        self.parts.accounts.find(account).await?.ok_or_else(user_not_found)
+    }
+
+    async fn rename(&self, account: UserId, username: Option<&Username>, email: Option<&Email>) -> Result<()> {
+        let news = username.map(|_| Event::AccountRenamed { account });
+        self.parts.accounts.rename(account, username, email, news.as_ref()).await
+    }
+}
+
+fn user_not_found() -> Error {
+    Error::not_found("user_not_found", "User not found")
+}
+
+fn refresh_token_invalid() -> Error {
+    Error::forbidden("refresh_token_invalid", "The refresh token is not valid; sign in again")
+}
+
+fn not_signed_in() -> Error {
+    Error::unauthenticated("session_revoked", "This session has ended; sign in again")
+}

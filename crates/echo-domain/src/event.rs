@@ -1,0 +1,173 @@
+//! News of what happened, kept in the same atomic write as the record it is about, and handed to whom it concerns.
+
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::{MediaId, PostId, Result, UserId};
+
+/// What others react to. Its serialised form is what every event log keeps: only ever add to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    /// The account exists; its profile must, too.
+    AccountOpened { account: UserId, username: String, name: String, at: crate::Timestamp },
+    /// The account has another username; so must its profile.
+    AccountRenamed { account: UserId },
+    /// The account is gone; all it made must go.
+    AccountDeleted { account: UserId },
+    /// `media` is shown by this post from now on.
+    PostPublished { post: PostId, author: UserId, media: Vec<MediaId> },
+    /// `media` is shown by nothing from now on.
+    PostDeleted { post: PostId, author: UserId, media: Vec<MediaId> },
+    /// A profile shows `new` and no longer `old`.
+    PictureChanged { account: UserId, new: Option<MediaId>, old: Option<MediaId> },
+}
+
+/// An event with its place in the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Grows from one event to the next; gaps mean nothing.
+    pub position: u64,
+    pub event: Event,
+}
+
+/// The log that events are left in, and how far each consumer has come.
+#[async_trait]
+pub trait EventLog: Send + Sync {
+    /// Up to `limit` events that `consumer` has not confirmed, oldest first. A consumer unknown so far
+    /// starts at the oldest event that is kept.
+    async fn pending(&self, consumer: &'static str, limit: usize) -> Result<Vec<Recorded>>;
+
+    /// Notes that `consumer` is done with every event up to `position`. Going back is ignored.
+    async fn confirm(&self, consumer: &'static str, position: u64) -> Result<()>;
+
+    /// Sets an event aside that `consumer` could not handle, and confirms it, in one write.
+    async fn set_aside(&self, consumer: &'static str, event: &Recorded, reason: &str) -> Result<()>;
+
+    /// Forgets events that each of `consumers` has confirmed; at most `limit` of them. Returns how many.
+    async fn trim(&self, consumers: &[&'static str], limit: usize) -> Result<usize>;
+
+    /// Changes when this process leaves something in the log; what others leave is found by asking.
+    fn news(&self) -> watch::Receiver<()>;
+}
+
+/// Somebody who reacts to events.
+#[async_trait]
+pub trait Consumer: Send + Sync {
+    /// Names its place in the log: never change it.
+    fn name(&self) -> &'static str;
+
+    /// Does what the event asks for. Called at least once per event, in order, so a second call must change nothing.
+    async fn handle(&self, event: &Event) -> Result<()>;
+}
+
+/// Hands events from the log to consumers, until told to stop.
+pub struct Relay {
+    pub log: Arc<dyn EventLog>,
+    pub consumers: Vec<Arc<dyn Consumer>>,
+}
+
+impl Relay {
+    /// Asks the log this often even without news, for what other processes left there.
+    const POLL: Duration = Duration::from_secs(1);
+    const BATCH: usize = 100;
+    /// An event that failed so often, over about ten minutes, is set aside for a person to look at.
+    const ATTEMPTS: u32 = 20;
+    const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+    /// Runs every consumer side by side. Returns soon after `stop` becomes true; what was not confirmed comes again.
+    pub async fn run(self, stop: watch::Receiver<bool>) {
+        let relay = Arc::new(self);
+        let mut tasks = tokio::task::JoinSet::new();
+        for consumer in &relay.consumers {
+            tasks.spawn(Self::feed(relay.clone(), consumer.clone(), stop.clone()));
+        }
+        tasks.spawn(Self::trim(relay.clone(), stop));
+        while tasks.join_next().await.is_some() {}
+    }
+
+    async fn feed(relay: Arc<Self>, consumer: Arc<dyn Consumer>, mut stop: watch::Receiver<bool>) {
+        let mut news = relay.log.news();
+        while !*stop.borrow() {
+            // Seen before looking, so that news in between wakes us at once.
+            news.mark_unchanged();
+            let handled = relay.deliver(&*consumer, &mut stop).await;
+            if let Err(error) = &handled {
+                tracing::warn!(consumer = consumer.name(), error = error as &dyn std::error::Error, "events wait: the log does not answer");
+            }
+            if !matches!(handled, Ok(n) if n > 0) {
+                tokio::select! {
+                    Ok(()) = news.changed(), if handled.is_ok() => {}
+                    () = tokio::time::sleep(Self::POLL) => {}
+                    _ = stop.changed() => {}
+                }
+            }
+        }
+    }
+
+    /// Hands over one batch. Returns how many events were dealt with.
+    async fn deliver(&self, consumer: &dyn Consumer, stop: &mut watch::Receiver<bool>) -> Result<usize> {
+        let batch = self.log.pending(consumer.name(), Self::BATCH).await?;
+        let mut last = None;
+        for recorded in &batch {
+            match Self::insist(consumer, &recorded.event, stop).await {
+                Ok(true) => last = Some(recorded.position),
+                Ok(false) => break, // told to stop
+                Err(error) => {
+                    tracing::error!(
+                        consumer = consumer.name(), event.position = recorded.position,
+                        error = &error as &dyn std::error::Error, "event set aside: it kept failing"
+                    );
+                    self.log.set_aside(consumer.name(), recorded, &error.to_string()).await?;
+                    last = None;
+                }
+            }
+        }
+        if let Some(position) = last {
+            self.log.confirm(consumer.name(), position).await?;
+        }
+        Ok(batch.len())
+    }
+
+    /// Tries until it works, is told to stop (`false`) or has failed too often.
+    async fn insist(consumer: &dyn Consumer, event: &Event, stop: &mut watch::Receiver<bool>) -> Result<bool> {
+        let mut pause = Duration::from_millis(100);
+        for attempt in 1.. {
+            if *stop.borrow() {
+                return Ok(false);
+            }
+            match consumer.handle(event).await {
+                Ok(()) => return Ok(true),
+                Err(error) if attempt >= Self::ATTEMPTS => return Err(error),
+                Err(error) => {
+                    tracing::warn!(consumer = consumer.name(), attempt, error = &error as &dyn std::error::Error, "event will be tried again");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = stop.changed() => {}
+            }
+            pause = (pause * 2).min(Self::LONGEST_PAUSE);
+        }
+        Ok(false)
+    }
+
+    async fn trim(relay: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        const EVERY: Duration = Duration::from_secs(60);
+        let names: Vec<_> = relay.consumers.iter().map(|consumer| consumer.name()).collect();
+        while !*stop.borrow() {
+            match relay.log.trim(&names, 1000).await {
+                Ok(1000) => continue,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "old events stay for now"),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What Echo is: people, posts, who follows whom, and the rules between them.
+//!
+//! This crate knows no technology. It states what it needs kept or done as traits (`PostStore`,
+//! `BlobStore`, `PasswordHasher`, …); the crates around it fulfil them, and [`contract`] tests that they do.
+//! Time, ids and randomness are handed in.
+
+pub mod auth;
+#[cfg(feature = "contract")]
+pub mod contract;
+mod error;
+mod event;
+pub mod feed;
+mod id;
+pub mod idempotency;
+pub mod limits;
+pub mod media;
+mod page;
+pub mod posts;
+mod text;
+mod time;
+pub mod users;
+
+pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
+pub use event::{Consumer, Event, EventLog, Recorded, Relay};
+pub use id::{BlockId, CommentId, FollowId, IdSource, LikeId, MalformedId, MediaId, PostId, RawId, SessionId, UserId};
+pub use page::{Page, PageRequest};
+pub use time::{Clock, Timestamp};

@@ -1,0 +1,85 @@
+//! What an image is once Echo has taken it in.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use crate::{MediaId, Result, text};
+
+/// An image that can be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    pub id: MediaId,
+    /// The name of its blob, or a whole URL when another service delivers it.
+    pub location: String,
+    /// In pixels, after orientation.
+    pub width: u32,
+    pub height: u32,
+    /// <https://blurha.sh>: what to show while it loads.
+    pub blurhash: String,
+    /// What it shows, in words; empty when nobody said.
+    pub alt: String,
+    /// Smaller WebP copies, by width.
+    pub variants: Vec<Variant>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    pub width: u32,
+    pub location: String,
+}
+
+/// An image as a profile shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    pub media: MediaId,
+    pub location: String,
+}
+
+impl From<&Image> for Picture {
+    fn from(image: &Image) -> Self {
+        Self { media: image.id, location: image.location.clone() }
+    }
+}
+
+/// What an image shows, in up to 1,000 characters.
+pub struct AltText(String);
+
+impl AltText {
+    /// # Errors
+    /// [`crate::Error::Invalid`] on `alt`.
+    pub fn parse(text: &str) -> Result<Self> {
+        text::parse("alt", text, 0, 1000).map(Self)
+    }
+
+    pub fn into_string(self) -> String {
+        self.0
+    }
+}
+
+/// An image file, and how such files' names end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Encoded {
+    pub bytes: Bytes,
+    /// `jpg`, `png`, `webp` or `gif`
+    pub extension: &'static str,
+}
+
+/// An upload made fit to be shown: oriented, without metadata, measured, with smaller copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Processed {
+    pub original: Encoded,
+    pub width: u32,
+    pub height: u32,
+    pub blurhash: String,
+    /// By width; each narrower than the original.
+    pub variants: Vec<(u32, Encoded)>,
+}
+
+/// Decodes, checks and re-encodes images, on threads of its own.
+#[async_trait]
+pub trait ImagePipeline: Send + Sync {
+    /// # Errors
+    /// [`crate::Error::TooLarge`] and [`crate::Error::Unsupported`] on `file`; [`crate::Error::Unavailable`] when too many
+    /// images wait already.
+    async fn process(&self, upload: Bytes) -> Result<Processed>;
+}

@@ -1,0 +1,120 @@
+//! What other areas may ask about posts, and how a post is put together for whoever looks.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use async_trait::async_trait;
+
+use crate::{
+    Page, PageRequest, PostId, Result, UserId,
+    users::{Directory, UserCard},
+};
+
+use super::{Comment, Post, PostDetail, PostStore};
+
+/// A post with its people, as one viewer sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostView {
+    pub post: Post,
+    pub author: UserCard,
+    pub like_count: u64,
+    pub comment_count: u64,
+    /// The newest, newest first.
+    pub likers: Vec<UserId>,
+    /// The newest, oldest first.
+    pub comments: Vec<(Comment, UserCard)>,
+    pub is_liked: bool,
+}
+
+/// The posts area as its neighbours see it.
+#[async_trait]
+pub trait Catalog: Send + Sync {
+    /// These posts as `viewer` sees them, in the order asked for; those that are gone, or whose author is, are left out.
+    async fn views(&self, posts: &[PostId], viewer: Option<UserId>) -> Result<Vec<PostView>>;
+
+    /// Posts by any of `authors`, newest first.
+    async fn newest_by(&self, authors: &[UserId], viewer: Option<UserId>, page: PageRequest<PostId>) -> Result<Page<PostView, PostId>>;
+
+    /// One author's posts, newest first.
+    async fn by_author(&self, author: UserId, viewer: Option<UserId>, page: PageRequest<PostId>) -> Result<Page<PostView, PostId>> {
+        self.newest_by(&[author], viewer, page).await
+    }
+
+    /// How many posts each of these has; none is left out.
+    async fn counts(&self, authors: &[UserId]) -> Result<HashMap<UserId, u64>>;
+
+    async fn count(&self, author: UserId) -> Result<u64> {
+        Ok(self.counts(&[author]).await?.get(&author).copied().unwrap_or(0))
+    }
+
+    /// Which of these exist.
+    async fn existing(&self, posts: &[PostId]) -> Result<HashSet<PostId>>;
+}
+
+/// The catalog straight from the posts' store.
+pub struct PostCatalog {
+    pub posts: Arc<dyn PostStore>,
+    pub directory: Arc<dyn Directory>,
+}
+
+#[async_trait]
+impl Catalog for PostCatalog {
+    async fn views(&self, posts: &[PostId], viewer: Option<UserId>) -> Result<Vec<PostView>> {
+        if posts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut details: HashMap<_, _> =
+            self.posts.details(posts).await?.into_iter().map(|detail| (detail.post.id, detail)).collect();
+        let people: HashSet<_> = details.values().flat_map(people).collect();
+        let people: Vec<_> = people.into_iter().collect();
+        let cards: HashMap<_, _> = self.directory.cards(&people).await?.into_iter().map(|card| (card.id, card)).collect();
+        let liked = match viewer {
+            Some(viewer) => self.posts.liked(viewer, posts).await?,
+            None => HashSet::new(),
+        };
+        Ok(posts.iter().filter_map(|id| view(details.remove(id)?, &cards, liked.contains(id))).collect())
+    }
+
+    async fn newest_by(&self, authors: &[UserId], viewer: Option<UserId>, page: PageRequest<PostId>) -> Result<Page<PostView, PostId>> {
+        let found = self.posts.newest_by(authors, page).await?;
+        Ok(Page { items: self.views(&found.items, viewer).await?, next: found.next })
+    }
+
+    async fn counts(&self, authors: &[UserId]) -> Result<HashMap<UserId, u64>> {
+        self.posts.counts(authors).await
+    }
+
+    async fn existing(&self, posts: &[PostId]) -> Result<HashSet<PostId>> {
+        self.posts.existing(posts).await
+    }
+}
+
+fn people(detail: &PostDetail) -> impl Iterator<Item = UserId> {
+    std::iter::once(detail.post.author).chain(detail.comments.iter().map(|comment| comment.author))
+}
+
+/// `None` when the author's profile is gone: the account is being erased.
+fn view(detail: PostDetail, cards: &HashMap<UserId, UserCard>, is_liked: bool) -> Option<PostView> {
+    Some(PostView {
+        author: cards.get(&detail.post.author)?.clone(),
+        like_count: detail.like_count,
+        comment_count: detail.comment_count,
+        likers: detail.likers,
+        comments: with_cards(detail.comments, cards),
+        is_liked,
+        post: detail.post,
+    })
+}
+
+/// Puts the authors to their comments; whoever is gone takes theirs along.
+pub(super) fn with_cards(comments: Vec<Comment>, cards: &HashMap<UserId, UserCard>) -> Vec<(Comment, UserCard)> {
+    comments
+        .into_iter()
+        .filter_map(|comment| {
+            let card = cards.get(&comment.author)?.clone();
+            Some((comment, card))
+        })
+        .collect()
+}

@@ -1,0 +1,20 @@
+//! Profiles, and who follows whom.
+
+#[cfg(feature = "contract")]
+pub mod contract;
+mod directory;
+mod keeper;
+mod profile;
+mod search;
+mod service;
+mod store;
+
+pub use directory::{Directory, ProfileDirectory, UserCard};
+pub use keeper::ProfileKeeper;
+pub use profile::{Bio, Name, Profile, ProfileChange};
+pub use search::{Search, grams};
+pub use service::{Edit, OwnProfile, Parts, ProfileView, UserService};
+pub use store::{Follow, ProfileStore, Relation};
+
+/// Nobody follows more accounts than this: it bounds the work of reading a home timeline.
+pub const FOLLOWING_MAX: u64 = 5000;

@@ -1,0 +1,243 @@
+//! Looking at people, following them, and editing oneself.
+
+use std::{collections::HashMap, sync::Arc};
+
+use bytes::Bytes;
+use tracing::instrument;
+
+use crate::{
+    Clock, Error, Findings, FollowId, IdSource, Page, PageRequest, PostId, Result, UserId,
+    auth::{Account, Email, Lookup, Username, Viewer},
+    media::{Holder, MediaDesk},
+    posts::{Catalog, PostView},
+};
+
+use super::{Bio, FOLLOWING_MAX, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, UserCard};
+
+/// What the users area stands on.
+pub struct Parts {
+    pub profiles: Arc<dyn ProfileStore>,
+    pub accounts: Arc<dyn Lookup>,
+    pub posts: Arc<dyn Catalog>,
+    pub media: Arc<dyn MediaDesk>,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<IdSource>,
+}
+
+/// The use cases around people.
+pub struct UserService {
+    parts: Parts,
+}
+
+/// A profile as its owner sees it.
+#[derive(Debug)]
+pub struct OwnProfile {
+    pub profile: Profile,
+    pub account: Account,
+    /// The newest hundred.
+    pub followers: Vec<UserId>,
+    /// The newest hundred.
+    pub following: Vec<UserId>,
+    pub posts_count: u64,
+}
+
+/// A profile as others see it.
+#[derive(Debug)]
+pub struct ProfileView {
+    pub profile: Profile,
+    /// The newest hundred.
+    pub followers: Vec<UserCard>,
+    /// The newest hundred.
+    pub following: Vec<UserCard>,
+    pub posts_count: u64,
+    pub posts: Page<PostView, PostId>,
+    pub relation: Relation,
+}
+
+/// What somebody changes about themself; `None` stays as it is.
+#[derive(Debug, Default)]
+pub struct Edit {
+    pub name: Option<String>,
+    pub username: Option<String>,
+    pub bio: Option<String>,
+    pub email: Option<String>,
+    /// The bytes of an image.
+    pub picture: Option<Bytes>,
+}
+
+impl UserService {
+    /// How many followers and followed a profile shows.
+    const SHOWN: usize = 100;
+    /// How many posts a profile shows.
+    const POSTS_SHOWN: usize = 20;
+
+    pub const fn new(parts: Parts) -> Self {
+        Self { parts }
+    }
+
+    /// The viewer's own profile.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when the account was just deleted.
+    #[instrument(name = "users.me", skip_all)]
+    pub async fn me(&self, viewer: Viewer) -> Result<OwnProfile> {
+        let profile = self.profile(viewer.id).await?;
+        let account = self.parts.accounts.account(viewer.id).await?;
+        let first = PageRequest::first(Self::SHOWN);
+        let ends = |page: Page<Follow, FollowId>| page.items.into_iter().map(|follow| follow.user).collect();
+        Ok(OwnProfile {
+            followers: ends(self.parts.profiles.followers(viewer.id, first).await?),
+            following: ends(self.parts.profiles.following(viewer.id, first).await?),
+            posts_count: self.parts.posts.count(viewer.id).await?,
+            profile,
+            account,
+        })
+    }
+
+    /// Somebody's profile with their newest posts.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] `user_not_found`.
+    #[instrument(name = "users.show", skip_all)]
+    pub async fn show(&self, viewer: Viewer, user: UserId) -> Result<ProfileView> {
+        let profile = self.profile(user).await?;
+        let first = PageRequest::first(Self::SHOWN);
+        Ok(ProfileView {
+            followers: self.with_cards(self.parts.profiles.followers(user, first).await?).await?.items,
+            following: self.with_cards(self.parts.profiles.following(user, first).await?).await?.items,
+            posts_count: self.parts.posts.count(user).await?,
+            posts: self.parts.posts.by_author(user, Some(viewer.id), PageRequest::first(Self::POSTS_SHOWN)).await?,
+            relation: self.parts.profiles.relation(viewer.id, user).await?,
+            profile,
+        })
+    }
+
+    /// People whose username or name has `query` in it, newest first, with how many posts each has.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on `query`.
+    #[instrument(name = "users.search", skip_all)]
+    pub async fn search(&self, query: &str, page: PageRequest<UserId>) -> Result<Page<(Profile, u64), UserId>> {
+        let found = self.parts.profiles.search(&Search::parse(query)?, page).await?;
+        let ids: Vec<_> = found.items.iter().map(|profile| profile.id).collect();
+        let counts = self.parts.posts.counts(&ids).await?;
+        Ok(found.map(|profile| {
+            let posts = counts.get(&profile.id).copied().unwrap_or(0);
+            (profile, posts)
+        }))
+    }
+
+    /// Changes the viewer's profile. Nothing changes when any part of it is refused.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on each bad field; [`Error::Conflict`] `username_taken` or `email_taken`; for the picture
+    /// [`Error::TooLarge`] and [`Error::Unsupported`].
+    #[instrument(name = "users.edit", skip_all)]
+    pub async fn edit(&self, viewer: Viewer, edit: Edit) -> Result<OwnProfile> {
+        let mut findings = Findings::default();
+        let name = findings.check(edit.name.as_deref().map(Name::parse).transpose())?.flatten();
+        let bio = findings.check(edit.bio.as_deref().map(Bio::parse).transpose())?.flatten();
+        let username = findings.check(edit.username.as_deref().map(Username::parse).transpose())?.flatten();
+        let email = findings.check(edit.email.as_deref().map(Email::parse).transpose())?.flatten();
+        findings.settle()?;
+
+        let picture = match edit.picture {
+            Some(bytes) => Some(self.parts.media.upload(viewer.id, self.parts.ids.next(self.parts.clock.now()), bytes, "").await.map_err(|error| error.at("profilePicture"))?),
+            None => None,
+        };
+        let changed = async {
+            if username.is_some() || email.is_some() {
+                self.parts.accounts.rename(viewer.id, username.as_ref(), email.as_ref()).await?;
+            }
+            if let Some(picture) = &picture {
+                self.parts.media.claim(viewer.id, Holder::Profile(viewer.id), &[picture.id]).await?;
+            }
+            let username = username.map(|username| username.as_str().to_owned());
+            let change = ProfileChange { name, bio, username, picture: picture.as_ref().map(Into::into) };
+            self.parts.profiles.update(viewer.id, &change, self.parts.clock.now()).await?.ok_or_else(user_not_found)
+        };
+        if let Err(error) = changed.await {
+            if let Some(picture) = picture {
+                self.parts.media.discard(&[picture.id]).await;
+            }
+            return Err(error);
+        }
+        self.me(viewer).await
+    }
+
+    /// Follows somebody; returns their username.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on oneself; [`Error::NotFound`]; [`Error::Conflict`] `already_following`, `following_too_many`.
+    #[instrument(name = "users.follow", skip_all)]
+    pub async fn follow(&self, viewer: Viewer, user: UserId) -> Result<String> {
+        if viewer.id == user {
+            return Err(Error::invalid("id", "You cannot follow yourself"));
+        }
+        let profile = self.profile(user).await?;
+        let id = self.parts.ids.next(self.parts.clock.now());
+        self.parts.profiles.follow(id, viewer.id, user, FOLLOWING_MAX).await?;
+        Ok(profile.username)
+    }
+
+    /// Stops following somebody; returns their username.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] on oneself; [`Error::NotFound`]; [`Error::Conflict`] `not_following`.
+    #[instrument(name = "users.unfollow", skip_all)]
+    pub async fn unfollow(&self, viewer: Viewer, user: UserId) -> Result<String> {
+        if viewer.id == user {
+            return Err(Error::invalid("id", "You cannot unfollow yourself"));
+        }
+        let profile = self.profile(user).await?;
+        self.parts.profiles.unfollow(viewer.id, user).await?;
+        Ok(profile.username)
+    }
+
+    /// Who follows somebody, newest first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    #[instrument(name = "users.followers", skip_all)]
+    pub async fn followers(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<UserCard, FollowId>> {
+        self.profile(user).await?;
+        self.with_cards(self.parts.profiles.followers(user, page).await?).await
+    }
+
+    /// Whom somebody follows, newest first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    #[instrument(name = "users.following", skip_all)]
+    pub async fn following(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<UserCard, FollowId>> {
+        self.profile(user).await?;
+        self.with_cards(self.parts.profiles.following(user, page).await?).await
+    }
+
+    /// Somebody's posts, newest first.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    #[instrument(name = "users.posts", skip_all)]
+    pub async fn posts(&self, viewer: Option<UserId>, user: UserId, page: PageRequest<PostId>) -> Result<Page<PostView, PostId>> {
+        self.profile(user).await?;
+        self.parts.posts.by_author(user, viewer, page).await
+    }
+
+    async fn profile(&self, user: UserId) -> Result<Profile> {
+        self.parts.profiles.by_ids(&[user]).await?.pop().ok_or_else(user_not_found)
+    }
+
+    /// Puts the cards to the follows, in their order; whoever is gone is left out.
+    async fn with_cards(&self, follows: Page<Follow, FollowId>) -> Result<Page<UserCard, FollowId>> {
+        let ids: Vec<_> = follows.items.iter().map(|follow| follow.user).collect();
+        let mut profiles: HashMap<_, _> =
+            self.parts.profiles.by_ids(&ids).await?.into_iter().map(|profile| (profile.id, profile)).collect();
+        let cards = ids.iter().filter_map(|id| profiles.remove(id)).map(UserCard::from).collect();
+        Ok(Page { items: cards, next: follows.next })
+    }
+}
+
+fn user_not_found() -> Error {
+    Error::not_found("user_not_found", "User not found")
+}

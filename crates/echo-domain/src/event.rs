@@ -96,7 +96,11 @@ impl Relay {
             news.mark_unchanged();
             let handled = relay.deliver(&*consumer, &mut stop).await;
             if let Err(error) = &handled {
-                tracing::warn!(consumer = consumer.name(), error = error as &dyn std::error::Error, "events wait: the log does not answer");
+                tracing::warn!(
+                    consumer = consumer.name(),
+                    error = error as &dyn std::error::Error,
+                    "events wait: the log does not answer"
+                );
             }
             if !matches!(handled, Ok(n) if n > 0) {
                 tokio::select! {
@@ -118,8 +122,10 @@ impl Relay {
                 Ok(false) => break, // told to stop
                 Err(error) => {
                     tracing::error!(
-                        consumer = consumer.name(), event.position = recorded.position,
-                        error = &error as &dyn std::error::Error, "event set aside: it kept failing"
+                        consumer = consumer.name(),
+                        event.position = recorded.position,
+                        error = &error as &dyn std::error::Error,
+                        "event set aside: it kept failing"
                     );
                     self.log.set_aside(consumer.name(), recorded, &error.to_string()).await?;
                     last = None;
@@ -143,7 +149,12 @@ impl Relay {
                 Ok(()) => return Ok(true),
                 Err(error) if attempt >= Self::ATTEMPTS => return Err(error),
                 Err(error) => {
-                    tracing::warn!(consumer = consumer.name(), attempt, error = &error as &dyn std::error::Error, "event will be tried again");
+                    tracing::warn!(
+                        consumer = consumer.name(),
+                        attempt,
+                        error = &error as &dyn std::error::Error,
+                        "event will be tried again"
+                    );
                 }
             }
             tokio::select! {

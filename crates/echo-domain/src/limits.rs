@@ -24,7 +24,9 @@ pub struct Policy {
 pub enum Verdict {
     Allowed,
     /// Not before this much time has passed.
-    Limited { retry_after: Duration },
+    Limited {
+        retry_after: Duration,
+    },
 }
 
 /// Counts what each caller does.

@@ -12,8 +12,8 @@ use crate::{
 };
 
 use super::{
-    AccessClaims, AccessTokens, Account, AccountStore, Email, Login, Lookup, NewPassword, PasswordHasher, RefreshTokens,
-    Revocations, Role, Session, SessionStore, State, Username, Verdict, Viewer,
+    AccessClaims, AccessTokens, Account, AccountStore, Email, Login, Lookup, NewPassword, PasswordHasher,
+    RefreshTokens, Revocations, Role, Session, SessionStore, State, Username, Verdict, Viewer,
 };
 
 /// What the auth area stands on.
@@ -160,7 +160,8 @@ impl AuthService {
             self.parts.sessions.rotate(session.id, token.generation, now, now + Session::LIFETIME).await?;
             session = self.live_session(session.id, now).await?;
         }
-        let in_grace = token.generation.checked_add(1) == Some(session.generation) && now.since(session.rotated) <= Session::GRACE;
+        let in_grace =
+            token.generation.checked_add(1) == Some(session.generation) && now.since(session.rotated) <= Session::GRACE;
         if !in_grace {
             tracing::warn!(user.id = %session.account, session.id = %session.id, "refresh token used twice: session revoked");
             self.revoke(session.account, session.id).await?;
@@ -175,8 +176,11 @@ impl AuthService {
     /// # Errors
     /// [`Error::Unauthenticated`] `token_invalid`, `token_expired` or `session_revoked`.
     pub fn authenticate(&self, token: &str) -> Result<Viewer> {
-        let claims =
-            self.parts.access.read(token).ok_or_else(|| Error::unauthenticated("token_invalid", "The access token is not valid"))?;
+        let claims = self
+            .parts
+            .access
+            .read(token)
+            .ok_or_else(|| Error::unauthenticated("token_invalid", "The access token is not valid"))?;
         if claims.expires <= self.parts.clock.now() {
             return Err(Error::unauthenticated("token_expired", "The access token has expired"));
         }
@@ -288,7 +292,10 @@ impl AuthService {
                     self.revocations.add(revoked, now);
                     since = now - OVERLAP;
                 }
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "revocations by other processes are not known for now"),
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "revocations by other processes are not known for now"
+                ),
             }
             if now >= forget_at {
                 match self.parts.sessions.forget(now - AccessClaims::LIFETIME - OVERLAP, 500).await {
@@ -309,7 +316,13 @@ impl AuthService {
     }
 
     fn access_token(&self, session: &Session, role: Role, now: Timestamp) -> Result<String> {
-        let claims = AccessClaims { account: session.account, session: session.id, role, issued: now, expires: now + AccessClaims::LIFETIME };
+        let claims = AccessClaims {
+            account: session.account,
+            session: session.id,
+            role,
+            issued: now,
+            expires: now + AccessClaims::LIFETIME,
+        };
         self.parts.access.sign(&claims)
     }
 

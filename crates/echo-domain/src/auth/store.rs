@@ -28,7 +28,13 @@ pub trait AccountStore: Send + Sync {
     ///
     /// # Errors
     /// [`crate::Error::Conflict`] `username_taken` or `email_taken`; [`crate::Error::NotFound`].
-    async fn rename(&self, account: UserId, username: Option<&Username>, email: Option<&Email>, news: Option<&Event>) -> Result<()>;
+    async fn rename(
+        &self,
+        account: UserId,
+        username: Option<&Username>,
+        email: Option<&Email>,
+        news: Option<&Event>,
+    ) -> Result<()>;
 
     /// Keeps another hash of the same password; `false` when `old` is no longer what is kept.
     async fn rehash(&self, account: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool>;
@@ -37,7 +43,13 @@ pub trait AccountStore: Send + Sync {
     ///
     /// # Errors
     /// [`crate::Error::NotFound`].
-    async fn change_password(&self, account: UserId, new: &PasswordHash, keep: Option<SessionId>, now: Timestamp) -> Result<Vec<SessionId>>;
+    async fn change_password(
+        &self,
+        account: UserId,
+        new: &PasswordHash,
+        keep: Option<SessionId>,
+        now: Timestamp,
+    ) -> Result<Vec<SessionId>>;
 
     /// Gives a role and revokes every session, since their tokens tell the old one. Returns those revoked.
     ///

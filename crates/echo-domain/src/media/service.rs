@@ -69,7 +69,8 @@ impl MediaDesk for MediaService {
         let alt = AltText::parse(alt)?.into_string();
         let processed = self.parts.pipeline.process(bytes).await?;
         let original = (format!("{id}.{}", processed.original.extension), processed.original);
-        let variant = |(width, encoded): (u32, Encoded)| (width, format!("{id}-{width}.{}", encoded.extension), encoded);
+        let variant =
+            |(width, encoded): (u32, Encoded)| (width, format!("{id}-{width}.{}", encoded.extension), encoded);
         let variants: Vec<_> = processed.variants.into_iter().map(variant).collect();
         let image = Image {
             id,
@@ -78,11 +79,17 @@ impl MediaDesk for MediaService {
             height: processed.height,
             blurhash: processed.blurhash,
             alt,
-            variants: variants.iter().map(|(width, location, _)| Variant { width: *width, location: location.clone() }).collect(),
+            variants: variants
+                .iter()
+                .map(|(width, location, _)| Variant { width: *width, location: location.clone() })
+                .collect(),
         };
 
         // The record first: it expires, so that bytes which a crash leaves without a holder are found and removed.
-        self.parts.media.add(&Media { image: image.clone(), account, holder: None, expires: Some(self.expiry()) }).await?;
+        self.parts
+            .media
+            .add(&Media { image: image.clone(), account, holder: None, expires: Some(self.expiry()) })
+            .await?;
         let stored = async {
             self.parts.blobs.put(&original.0, original.1.bytes).await?;
             for (_, location, encoded) in variants {
@@ -110,13 +117,19 @@ impl MediaDesk for MediaService {
             self.parts.remove_doomed().await
         };
         if let Err(error) = gone.await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "images taken in for nothing will be removed later");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "images taken in for nothing will be removed later"
+            );
         }
     }
 
     async fn release(&self, holder: Holder) {
         if let Err(error) = self.parts.media.unclaim(holder).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "images claimed for nothing will be removed later");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "images claimed for nothing will be removed later"
+            );
         }
     }
 }

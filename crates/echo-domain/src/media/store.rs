@@ -39,7 +39,13 @@ pub trait MediaStore: Send + Sync {
     /// Gives the images to `holder`, for good once it is confirmed by [`MediaStore::keep`], until `expires` otherwise.
     /// Claiming again for the same holder succeeds. Returns the images in the order asked for; empty, and nothing is
     /// claimed, when any is unknown, not the account's, doomed or another's.
-    async fn claim(&self, account: UserId, holder: Holder, images: &[MediaId], expires: Timestamp) -> Result<Vec<Image>>;
+    async fn claim(
+        &self,
+        account: UserId,
+        holder: Holder,
+        images: &[MediaId],
+        expires: Timestamp,
+    ) -> Result<Vec<Image>>;
 
     /// Confirms that `holder` shows the images, which it claimed; others are left alone.
     async fn keep(&self, holder: Holder, images: &[MediaId]) -> Result<()>;

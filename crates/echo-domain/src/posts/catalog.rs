@@ -35,10 +35,20 @@ pub trait Catalog: Send + Sync {
     async fn views(&self, posts: &[PostId], viewer: Option<UserId>) -> Result<Vec<PostView>>;
 
     /// Posts by any of `authors`, newest first.
-    async fn newest_by(&self, authors: &[UserId], viewer: Option<UserId>, page: PageRequest<PostId>) -> Result<Page<PostView, PostId>>;
+    async fn newest_by(
+        &self,
+        authors: &[UserId],
+        viewer: Option<UserId>,
+        page: PageRequest<PostId>,
+    ) -> Result<Page<PostView, PostId>>;
 
     /// One author's posts, newest first.
-    async fn by_author(&self, author: UserId, viewer: Option<UserId>, page: PageRequest<PostId>) -> Result<Page<PostView, PostId>> {
+    async fn by_author(
+        &self,
+        author: UserId,
+        viewer: Option<UserId>,
+        page: PageRequest<PostId>,
+    ) -> Result<Page<PostView, PostId>> {
         self.newest_by(&[author], viewer, page).await
     }
 
@@ -69,7 +79,8 @@ impl Catalog for PostCatalog {
             self.posts.details(posts).await?.into_iter().map(|detail| (detail.post.id, detail)).collect();
         let people: HashSet<_> = details.values().flat_map(people).collect();
         let people: Vec<_> = people.into_iter().collect();
-        let cards: HashMap<_, _> = self.directory.cards(&people).await?.into_iter().map(|card| (card.id, card)).collect();
+        let cards: HashMap<_, _> =
+            self.directory.cards(&people).await?.into_iter().map(|card| (card.id, card)).collect();
         let liked = match viewer {
             Some(viewer) => self.posts.liked(viewer, posts).await?,
             None => HashSet::new(),
@@ -77,7 +88,12 @@ impl Catalog for PostCatalog {
         Ok(posts.iter().filter_map(|id| view(details.remove(id)?, &cards, liked.contains(id))).collect())
     }
 
-    async fn newest_by(&self, authors: &[UserId], viewer: Option<UserId>, page: PageRequest<PostId>) -> Result<Page<PostView, PostId>> {
+    async fn newest_by(
+        &self,
+        authors: &[UserId],
+        viewer: Option<UserId>,
+        page: PageRequest<PostId>,
+    ) -> Result<Page<PostView, PostId>> {
         let found = self.posts.newest_by(authors, page).await?;
         Ok(Page { items: self.views(&found.items, viewer).await?, next: found.next })
     }

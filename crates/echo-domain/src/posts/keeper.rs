@@ -44,7 +44,10 @@ impl Consumer for PostKeeper {
                 self.remove_posts_of(*account).await?;
                 while self.posts.erase_traces(*account, Self::BATCH).await? > 0 {}
             }
-            Event::AccountOpened { .. } | Event::AccountRenamed { .. } | Event::PostPublished { .. } | Event::PictureChanged { .. } => {}
+            Event::AccountOpened { .. }
+            | Event::AccountRenamed { .. }
+            | Event::PostPublished { .. }
+            | Event::PictureChanged { .. } => {}
         }
         Ok(())
     }

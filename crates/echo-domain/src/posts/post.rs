@@ -80,7 +80,10 @@ pub struct DraftBlock {
 pub enum DraftContent {
     Text(String),
     /// An image sent along.
-    Upload { bytes: Bytes, alt: String },
+    Upload {
+        bytes: Bytes,
+        alt: String,
+    },
     /// An image uploaded before.
     Uploaded(MediaId),
 }
@@ -148,7 +151,9 @@ mod tests {
 
     #[test]
     fn a_bad_block_is_named_by_its_number() {
-        let Err(Error::Invalid(errors)) = texts(&[(0, "a"), (7, "  "), (9, &"x".repeat(5001))]) else { panic!("accepted") };
+        let Err(Error::Invalid(errors)) = texts(&[(0, "a"), (7, "  "), (9, &"x".repeat(5001))]) else {
+            panic!("accepted")
+        };
 
         let fields: Vec<_> = errors.iter().map(|error| error.field.as_ref()).collect();
         assert_eq!(fields, ["content[7].value", "content[9].value"]);

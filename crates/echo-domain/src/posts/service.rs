@@ -73,7 +73,12 @@ impl PostService {
                 DraftContent::Upload { bytes, alt } => {
                     let image = self.parts.ids.next(now);
                     sent.push(image);
-                    let image = self.parts.media.upload(author.id, image, bytes, &alt).await.map_err(|error| error.at(field))?;
+                    let image = self
+                        .parts
+                        .media
+                        .upload(author.id, image, bytes, &alt)
+                        .await
+                        .map_err(|error| error.at(field))?;
                     Content::Image(self.claim(id, author, image.id).await?)
                 }
                 DraftContent::Uploaded(image) => {
@@ -179,7 +184,10 @@ impl PostService {
         let post = self.post(post).await?;
         let comment = self.parts.posts.find_comment(post.id, comment).await?.ok_or_else(not_found)?;
         if ![comment.author, post.author].contains(&viewer.id) && !viewer.role.moderates() {
-            return Err(Error::forbidden("not_yours", "Only its author, the post's author or a moderator can delete this comment"));
+            return Err(Error::forbidden(
+                "not_yours",
+                "Only its author, the post's author or a moderator can delete this comment",
+            ));
         }
         if self.parts.posts.remove_comment(post.id, comment.id).await? { Ok(()) } else { Err(not_found()) }
     }
@@ -189,7 +197,11 @@ impl PostService {
     /// # Errors
     /// [`Error::NotFound`].
     #[instrument(name = "posts.comments", skip_all)]
-    pub async fn comments(&self, post: PostId, page: PageRequest<CommentId>) -> Result<Page<(Comment, UserCard), CommentId>> {
+    pub async fn comments(
+        &self,
+        post: PostId,
+        page: PageRequest<CommentId>,
+    ) -> Result<Page<(Comment, UserCard), CommentId>> {
         self.post(post).await?;
         let found = self.parts.posts.comments(post, page).await?;
         let people: Vec<_> = found.items.iter().map(|comment| comment.author).collect();

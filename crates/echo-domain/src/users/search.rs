@@ -44,7 +44,8 @@ pub fn grams(username: &str, name: &str) -> BTreeSet<String> {
 
 fn windows(text: &str, length: usize) -> impl Iterator<Item = String> {
     let characters: Vec<char> = text.chars().collect();
-    (0..(characters.len() + 1).saturating_sub(length)).map(move |start| characters[start..start + length].iter().collect())
+    (0..(characters.len() + 1).saturating_sub(length))
+        .map(move |start| characters[start..start + length].iter().collect())
 }
 
 #[cfg(test)]

@@ -142,7 +142,13 @@ impl UserService {
         findings.settle()?;
 
         let picture = match edit.picture {
-            Some(bytes) => Some(self.parts.media.upload(viewer.id, self.parts.ids.next(self.parts.clock.now()), bytes, "").await.map_err(|error| error.at("profilePicture"))?),
+            Some(bytes) => Some(
+                self.parts
+                    .media
+                    .upload(viewer.id, self.parts.ids.next(self.parts.clock.now()), bytes, "")
+                    .await
+                    .map_err(|error| error.at("profilePicture"))?,
+            ),
             None => None,
         };
         let changed = async {
@@ -219,7 +225,12 @@ impl UserService {
     /// # Errors
     /// [`Error::NotFound`].
     #[instrument(name = "users.posts", skip_all)]
-    pub async fn posts(&self, viewer: Option<UserId>, user: UserId, page: PageRequest<PostId>) -> Result<Page<PostView, PostId>> {
+    pub async fn posts(
+        &self,
+        viewer: Option<UserId>,
+        user: UserId,
+        page: PageRequest<PostId>,
+    ) -> Result<Page<PostView, PostId>> {
         self.profile(user).await?;
         self.parts.posts.by_author(user, viewer, page).await
     }

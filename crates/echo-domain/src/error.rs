@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The input breaks a rule: correct these fields. Never empty.
-    #[error("{}", .0.first().map_or("invalid input", |field| field.message.as_ref()))]
+    #[error("{}", .0.first().map_or_else(|| "invalid input".to_owned(), ToString::to_string))]
     Invalid(Vec<FieldError>),
     /// Sign in first, or again.
     #[error("{0}")]
@@ -27,10 +27,10 @@ pub enum Error {
     #[error("{0}")]
     Conflict(Refusal),
     /// More bytes, pixels or frames than Echo takes.
-    #[error("{}", .0.message)]
+    #[error("{0}")]
     TooLarge(FieldError),
     /// Not a kind of file that Echo takes, or damaged.
-    #[error("{}", .0.message)]
+    #[error("{0}")]
     Unsupported(FieldError),
     /// No room for more media; everything else works.
     #[error("There is no room for more media")]
@@ -54,7 +54,8 @@ pub struct Refusal {
 }
 
 /// A field of the input and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
 pub struct FieldError {
     /// As the client wrote it: `content[2].value`.
     pub field: Cow<'static, str>,

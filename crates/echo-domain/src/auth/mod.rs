@@ -3,13 +3,15 @@
 mod account;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod gate;
 mod password;
 mod service;
 mod session;
 mod store;
 
 pub use account::{Account, Email, Login, Role, State, Username};
+pub use gate::Gate;
 pub use password::{NewPassword, PasswordHash, PasswordHasher, Verdict};
 pub use service::{AuthService, Opened, Parts, SignUp, SignedIn};
-pub use session::{AccessClaims, AccessTokens, RefreshToken, RefreshTokens, Revocations, Session, Viewer};
+pub use session::{AccessClaims, AccessTokens, RefreshToken, RefreshTokens, Session, Viewer};
 pub use store::{AccountStore, Lookup, SessionStore};

@@ -12,8 +12,8 @@ use crate::{
 };
 
 use super::{
-    AccessClaims, AccessTokens, Account, AccountStore, Email, Login, Lookup, NewPassword, PasswordHasher,
-    RefreshTokens, Revocations, Role, Session, SessionStore, State, Username, Verdict, Viewer,
+    AccessClaims, Account, AccountStore, Email, Gate, Login, Lookup, NewPassword, PasswordHasher, RefreshTokens, Role,
+    Session, SessionStore, State, Username, Verdict, Viewer,
 };
 
 /// What the auth area stands on.
@@ -22,7 +22,7 @@ pub struct Parts {
     pub sessions: Arc<dyn SessionStore>,
     pub directory: Arc<dyn Directory>,
     pub passwords: Arc<dyn PasswordHasher>,
-    pub access: Arc<dyn AccessTokens>,
+    pub gate: Arc<Gate>,
     pub refresh: Arc<dyn RefreshTokens>,
     pub clock: Arc<dyn Clock>,
 }
@@ -30,7 +30,6 @@ pub struct Parts {
 /// The use cases around accounts and sessions.
 pub struct AuthService {
     parts: Parts,
-    revocations: Revocations,
 }
 
 /// What somebody fills in to sign up.
@@ -60,8 +59,8 @@ pub struct SignedIn {
 }
 
 impl AuthService {
-    pub fn new(parts: Parts) -> Self {
-        Self { parts, revocations: Revocations::default() }
+    pub const fn new(parts: Parts) -> Self {
+        Self { parts }
     }
 
     /// Opens an account and its profile under `id`. The same call again, with the same id, succeeds and changes nothing.
@@ -171,25 +170,6 @@ impl AuthService {
         Ok((self.access_token(&session, account.role, now)?, self.parts.refresh.issue(&session)))
     }
 
-    /// Who the bearer of an access token is. Asks nobody: a signature, a clock and a small set in memory.
-    ///
-    /// # Errors
-    /// [`Error::Unauthenticated`] `token_invalid`, `token_expired` or `session_revoked`.
-    pub fn authenticate(&self, token: &str) -> Result<Viewer> {
-        let claims = self
-            .parts
-            .access
-            .read(token)
-            .ok_or_else(|| Error::unauthenticated("token_invalid", "The access token is not valid"))?;
-        if claims.expires <= self.parts.clock.now() {
-            return Err(Error::unauthenticated("token_expired", "The access token has expired"));
-        }
-        if self.revocations.contains(claims.session) {
-            return Err(Error::unauthenticated("session_revoked", "This session has ended; sign in again"));
-        }
-        Ok(Viewer { id: claims.account, session: claims.session, role: claims.role })
-    }
-
     /// Ends the viewer's session.
     #[instrument(name = "auth.log_out", skip_all)]
     pub async fn log_out(&self, viewer: Viewer) -> Result<()> {
@@ -289,7 +269,7 @@ impl AuthService {
             let now = self.parts.clock.now();
             match self.parts.sessions.revoked_since(since).await {
                 Ok(revoked) => {
-                    self.revocations.add(revoked, now);
+                    self.parts.gate.note_revoked(revoked, now);
                     since = now - OVERLAP;
                 }
                 Err(error) => tracing::warn!(
@@ -323,7 +303,7 @@ impl AuthService {
             issued: now,
             expires: now + AccessClaims::LIFETIME,
         };
-        self.parts.access.sign(&claims)
+        self.parts.gate.sign(&claims)
     }
 
     async fn confirm_password(&self, account: UserId, password: &str) -> Result<()> {
@@ -352,7 +332,7 @@ impl AuthService {
     }
 
     fn note_revoked(&self, sessions: Vec<SessionId>, now: Timestamp) {
-        self.revocations.add(sessions.into_iter().map(|session| (session, now)), now);
+        self.parts.gate.note_revoked(sessions.into_iter().map(|session| (session, now)), now);
     }
 }
 

@@ -1,10 +1,6 @@
 //! Sessions and the tokens that stand for them.
 
-use std::{
-    collections::HashMap,
-    sync::{PoisonError, RwLock},
-    time::Duration,
-};
+use std::time::Duration;
 
 use crate::{Result, SessionId, Timestamp, UserId};
 
@@ -87,23 +83,4 @@ pub struct Viewer {
     pub id: UserId,
     pub session: SessionId,
     pub role: Role,
-}
-
-/// Sessions revoked so recently that access tokens of theirs may still be around.
-#[derive(Debug, Default)]
-pub struct Revocations {
-    recent: RwLock<HashMap<SessionId, Timestamp>>,
-}
-
-impl Revocations {
-    /// Notes revocations; forgets those whose tokens have expired at `now`.
-    pub fn add(&self, revoked: impl IntoIterator<Item = (SessionId, Timestamp)>, now: Timestamp) {
-        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        recent.retain(|_, at| now.since(*at) <= AccessClaims::LIFETIME);
-        recent.extend(revoked);
-    }
-
-    pub fn contains(&self, session: SessionId) -> bool {
-        self.recent.read().unwrap_or_else(PoisonError::into_inner).contains_key(&session)
-    }
 }

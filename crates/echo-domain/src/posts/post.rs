@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::{BlockId, CommentId, Error, FieldError, MediaId, PostId, Result, Timestamp, UserId, media::Image, text};
+use crate::{BlockId, CommentId, Error, MediaId, PostId, Result, Timestamp, UserId, media::Image, text};
 
 /// Blocks of text and images, in the author's order. Never changes once published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,9 +107,10 @@ impl Draft {
         let mut parsed = Vec::with_capacity(blocks.len());
         for (index, mut content) in blocks {
             if let DraftContent::Text(text) = &mut content {
-                match text::parse("content", text, 1, Self::TEXT_MAX) {
+                match text::parse("content", text, 1, Self::TEXT_MAX).map_err(|error| error.at(value_field(index))) {
                     Ok(trimmed) => *text = trimmed,
-                    Err(error) => errors.push(FieldError::new(value_field(index), error.to_string())),
+                    Err(Error::Invalid(found)) => errors.extend(found),
+                    Err(other) => return Err(other),
                 }
             }
             parsed.push(DraftBlock { index, content });

@@ -178,7 +178,7 @@ impl UserService {
     #[instrument(name = "users.follow", skip_all)]
     pub async fn follow(&self, viewer: Viewer, user: UserId) -> Result<String> {
         if viewer.id == user {
-            return Err(Error::invalid("id", "You cannot follow yourself"));
+            return Err(Error::invalid("id", "must be somebody else: one cannot follow oneself"));
         }
         let profile = self.profile(user).await?;
         let id = self.parts.ids.next(self.parts.clock.now());
@@ -193,7 +193,7 @@ impl UserService {
     #[instrument(name = "users.unfollow", skip_all)]
     pub async fn unfollow(&self, viewer: Viewer, user: UserId) -> Result<String> {
         if viewer.id == user {
-            return Err(Error::invalid("id", "You cannot unfollow yourself"));
+            return Err(Error::invalid("id", "must be somebody else: one cannot unfollow oneself"));
         }
         let profile = self.profile(user).await?;
         self.parts.profiles.unfollow(viewer.id, user).await?;

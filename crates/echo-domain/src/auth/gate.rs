@@ -1,0 +1,55 @@
+//! Telling who asks, without asking anybody: every process has one.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use crate::{Clock, Error, Result, SessionId, Timestamp};
+
+use super::{AccessClaims, AccessTokens, Viewer};
+
+/// Signs access tokens, and reads them: a signature, a clock, and the few sessions that were revoked while tokens of
+/// theirs may still be around.
+pub struct Gate {
+    tokens: Arc<dyn AccessTokens>,
+    clock: Arc<dyn Clock>,
+    revoked: RwLock<HashMap<SessionId, Timestamp>>,
+}
+
+impl Gate {
+    pub fn new(tokens: Arc<dyn AccessTokens>, clock: Arc<dyn Clock>) -> Self {
+        Self { tokens, clock, revoked: RwLock::default() }
+    }
+
+    /// # Errors
+    /// [`Error::Internal`] when the key does not sign.
+    pub fn sign(&self, claims: &AccessClaims) -> Result<String> {
+        self.tokens.sign(claims)
+    }
+
+    /// Who the bearer of an access token is.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] `token_invalid`, `token_expired` or `session_revoked`.
+    pub fn authenticate(&self, token: &str) -> Result<Viewer> {
+        let claims = self
+            .tokens
+            .read(token)
+            .ok_or_else(|| Error::unauthenticated("token_invalid", "The access token is not valid"))?;
+        if claims.expires <= self.clock.now() {
+            return Err(Error::unauthenticated("token_expired", "The access token has expired"));
+        }
+        if self.revoked.read().unwrap_or_else(PoisonError::into_inner).contains_key(&claims.session) {
+            return Err(Error::unauthenticated("session_revoked", "This session has ended; sign in again"));
+        }
+        Ok(Viewer { id: claims.account, session: claims.session, role: claims.role })
+    }
+
+    /// Closes to sessions revoked at these moments; forgets those whose tokens have all expired at `now`.
+    pub fn note_revoked(&self, sessions: impl IntoIterator<Item = (SessionId, Timestamp)>, now: Timestamp) {
+        let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
+        revoked.retain(|_, at| now.since(*at) <= AccessClaims::LIFETIME);
+        revoked.extend(sessions);
+    }
+}

@@ -19,6 +19,7 @@ pub mod posts;
 mod text;
 mod time;
 pub mod users;
+pub mod workers;
 
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
 pub use event::{Consumer, Event, EventLog, Recorded, Relay};

@@ -1,1 +1,30 @@
+//! The stores of every area on SQLite: one file, one writer, group commit.
+//!
+//! [`Database`] is the engine room: it opens the file, brings its schema up to date, commits many waiting writes as one
+//! transaction and reads on a few threads of their own. Each area has one store on top of it, and touches only its own
+//! tables.
 
+mod auth;
+mod database;
+mod error;
+mod events;
+mod idempotency;
+mod media;
+mod migrations;
+#[cfg(test)]
+mod plan;
+mod posts;
+mod queue;
+mod readers;
+mod sql;
+mod users;
+mod writer;
+
+pub use auth::SqliteAccounts;
+pub use database::{Database, Options};
+pub use error::OpenError;
+pub use events::SqliteEvents;
+pub use idempotency::SqliteIdempotency;
+pub use media::SqliteMedia;
+pub use posts::SqlitePosts;
+pub use users::SqliteProfiles;

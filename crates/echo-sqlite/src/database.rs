@@ -1,0 +1,220 @@
+//! The engine room: opens the file, and runs every store's calls on the writer or a reader.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use echo_domain::{Error, Result};
+use rusqlite::{Connection, OpenFlags};
+use tokio::sync::{oneshot, watch};
+use tracing::Instrument;
+
+use crate::{
+    error::{OpenError, Outcome, unavailable},
+    migrations,
+    queue::Queue,
+    readers::{self, ReadJob},
+    writer::{self, Tx, WriteJob},
+};
+
+/// How to open a database.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// How many threads read.
+    pub readers: usize,
+    /// How many calls may wait for the writer, and as many for the readers; more are refused.
+    pub queue: usize,
+    /// Tells this run of the server from any other. Requests that another run left unfinished are begun anew.
+    pub instance: [u8; 16],
+}
+
+impl Default for Options {
+    /// Four readers, under a random instance.
+    fn default() -> Self {
+        let [low, high] = std::array::from_fn(|_| RandomState::new().hash_one(()).to_be_bytes());
+        let instance = std::array::from_fn(|i| if i < 8 { low[i] } else { high[i - 8] });
+        Self { readers: 4, queue: 4096, instance }
+    }
+}
+
+/// An open database. Another process may have the same file open.
+pub struct Database {
+    reads: Queue<ReadJob>,
+    writes: Queue<Box<dyn WriteJob>>,
+    readers: Mutex<Vec<JoinHandle<()>>>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+    news: watch::Sender<()>,
+    instance: [u8; 16],
+}
+
+impl Database {
+    /// Opens the file, or makes it, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// [`OpenError`], which reads as one line for an operator.
+    pub fn open(path: &Path, options: Options) -> Result<Arc<Self>, OpenError> {
+        let opening = |source| OpenError::new(path.to_owned(), source);
+        let mut connection = writing_connection(path)?;
+        migrations::run(&mut connection, path)?;
+        let reading = (0..options.readers.max(1))
+            .map(|_| reading_connection(path))
+            .collect::<rusqlite::Result<Vec<_>>>()
+            .map_err(opening)?;
+
+        let (reads, read_jobs) = Queue::new(options.queue);
+        let (writes, write_jobs) = Queue::new(options.queue);
+        let news = watch::Sender::new(());
+        let announcer = news.clone();
+        let writer = spawn(path, "sqlite-writer", move || writer::run(connection, &write_jobs, &announcer))?;
+        let readers = reading
+            .into_iter()
+            .map(|connection| {
+                let jobs = read_jobs.clone();
+                spawn(path, "sqlite-reader", move || readers::run(&connection, &jobs))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Arc::new(Self {
+            reads,
+            writes,
+            readers: Mutex::new(readers),
+            writer: Mutex::new(Some(writer)),
+            news,
+            instance: options.instance,
+        }))
+    }
+
+    /// Whether it answers.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it does not.
+    pub async fn ping(&self) -> Result<()> {
+        self.read("ping", |conn| Ok(conn.query_row("PRAGMA user_version", [], |_| Ok(()))?)).await
+    }
+
+    /// Takes no more calls, finishes those that wait, and closes the file. A second call waits for nothing.
+    /// Blocks; dropping does the same.
+    pub fn close(&self) {
+        self.reads.close();
+        for reader in self.readers.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            join(reader);
+        }
+        // Last, so that it is the writer who clears the write-ahead log away: readers may not.
+        self.writes.close();
+        if let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            join(writer);
+        }
+    }
+
+    /// Tells this run of the server from any other.
+    pub(crate) const fn instance(&self) -> [u8; 16] {
+        self.instance
+    }
+
+    /// Changes after a commit that left events.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    /// Runs `work` on the writer: all of it or, when it fails, nothing. Durable once this returns.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        op: &'static str,
+        work: impl FnOnce(&Tx<'_>) -> Outcome<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        call(op, self.writes.push(writer::job(work, reply)), answer).await
+    }
+
+    /// Runs `work` on a reader. It sees everything that was acknowledged before.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        op: &'static str,
+        work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
+    ) -> Result<T> {
+        let (reply, answer) = oneshot::channel();
+        call(op, self.reads.push(readers::job(work, reply)), answer).await
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Waits for the answer, within the span and the timing of every call.
+async fn call<T>(op: &'static str, pushed: Result<()>, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
+    let started = Instant::now();
+    let span = tracing::debug_span!("store", store.backend = "sqlite", store.op = op);
+    let answered = async {
+        pushed?;
+        answer.await.unwrap_or_else(|_| Err(unavailable(Some("it is closing".into()))))
+    };
+    let result = answered.instrument(span).await;
+    metrics::histogram!("echo_store_seconds", "backend" => "sqlite", "op" => op, "outcome" => outcome(&result))
+        .record(started.elapsed());
+    result
+}
+
+fn outcome<T>(result: &Result<T>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(Error::Unavailable { .. } | Error::StorageFull) => "unavailable",
+        Err(Error::Internal(_)) => "failed",
+        Err(_) => "refused",
+    }
+}
+
+fn spawn(path: &Path, name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, OpenError> {
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(work)
+        .map_err(|error| OpenError::Inaccessible { path: path.to_owned(), source: error.into() })
+}
+
+fn join(thread: JoinHandle<()>) {
+    if thread.join().is_err() {
+        tracing::error!("a database thread panicked");
+    }
+}
+
+fn writing_connection(path: &Path) -> Result<Connection, OpenError> {
+    let opening = |source| OpenError::new(path.to_owned(), source);
+    let refused = |reason: &str| OpenError::Inaccessible { path: PathBuf::from(path), source: reason.into() };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(opening)?;
+    configure(&connection).map_err(opening)?;
+    // SQLite opens what it may not write, and complains at the first write.
+    if connection.is_readonly("main").map_err(opening)? {
+        return Err(refused("it is read-only"));
+    }
+    let journal: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0)).map_err(opening)?;
+    if journal != "wal" {
+        return Err(refused("its file system does not support a write-ahead log"));
+    }
+    // An answer means that a power cut does not undo it. After a burst, the log shrinks to at most 16 MiB.
+    connection.execute_batch("PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 16777216").map_err(opening)?;
+    Ok(connection)
+}
+
+fn reading_connection(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    configure(&connection)?;
+    connection.execute_batch("PRAGMA query_only = ON")?;
+    Ok(connection)
+}
+
+/// Up to 4 MiB of pages per connection, filled only by use; the system caches the file behind it. No memory map: there, a
+/// failing disk is a signal that ends the process, not an error.
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.execute_batch(
+        "PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096; PRAGMA mmap_size = 0",
+    )
+}

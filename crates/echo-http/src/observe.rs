@@ -1,0 +1,92 @@
+//! Around every request: an id, a span, a line in the log, a deadline, and a limit to how many run at once.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use axum::{
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use echo_domain::{Clock, Error, IdSource, RawId};
+use futures_util::FutureExt;
+use tokio::sync::Semaphore;
+use tracing::{Instrument, Span, field::Empty};
+
+use crate::{caller::Caller, error::ApiError};
+
+tokio::task_local! {
+    static REQUEST_ID: String;
+}
+
+const REQUEST_ID_FIELD: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The id of the request that this task works for.
+pub(crate) fn request_id() -> String {
+    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
+}
+
+/// Makes `work` a task of its own that belongs to the same request: it goes on when the client has gone.
+pub(crate) async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, ApiError> {
+    let work = REQUEST_ID.scope(request_id(), work).instrument(Span::current());
+    tokio::spawn(work).await.map_err(|error| ApiError::Domain(Error::internal(error)))
+}
+
+/// What surrounds requests.
+#[derive(Clone)]
+pub struct Bounds {
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<IdSource>,
+    /// One permit per request that may run; the rest is turned away at once.
+    pub running: Arc<Semaphore>,
+    /// How long a reply may take to begin.
+    pub deadline: Duration,
+}
+
+/// Runs a request, whatever happens in it, to a reply that carries its id.
+pub(crate) async fn observe(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
+    let id = sent_id(&request).unwrap_or_else(|| bounds.ids.next::<RawId>(bounds.clock.now()).to_string());
+    let method = request.method().clone();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let span = tracing::info_span!("request", id, %method, route, status = Empty, user.id = Empty);
+
+    let started = Instant::now();
+    let mut response = REQUEST_ID.scope(id.clone(), bounded(&bounds, request, next)).instrument(span.clone()).await;
+
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    span.record("status", status);
+    span.in_scope(|| tracing::debug!(duration_ms = took.as_millis(), "request answered"));
+    metrics::histogram!("echo_http_request_seconds", "route" => route, "method" => method.to_string(), "status" => status.to_string())
+        .record(took.as_secs_f64());
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID_FIELD, id);
+    }
+    response
+}
+
+async fn bounded(bounds: &Bounds, request: Request, next: Next) -> Response {
+    let Ok(_running) = bounds.running.try_acquire() else {
+        return ApiError::Overloaded.into_response();
+    };
+    if let Ok(Some(viewer)) = Caller::of(request.extensions()).viewer() {
+        Span::current().record("user.id", tracing::field::display(viewer.id));
+    }
+    let reply = tokio::time::timeout(bounds.deadline, AssertUnwindSafe(next.run(request)).catch_unwind()).await;
+    match reply {
+        Ok(Ok(response)) => response,
+        // The panic's own message is in the log already, by the panic hook.
+        Ok(Err(_)) => ApiError::Domain(Error::internal("a request panicked")).into_response(),
+        Err(_) => ApiError::Timeout.into_response(),
+    }
+}
+
+/// The client's own id for the request, if it is fit for a log: up to 128 of `[A-Za-z0-9._-]`.
+fn sent_id(request: &Request) -> Option<String> {
+    let id = request.headers().get(REQUEST_ID_FIELD)?.to_str().ok()?;
+    let fit = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
+    ((1..=128).contains(&id.len()) && id.bytes().all(fit)).then(|| id.to_owned())
+}

@@ -1,0 +1,89 @@
+//! What operators and newcomers look at: health, readiness, the API's description, the front page.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use axum::{
+    Json,
+    extract::{FromRef, State},
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use echo_domain::Result;
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+/// Something that Echo cannot do without.
+#[async_trait]
+pub trait Dependency: Send + Sync {
+    fn name(&self) -> &'static str;
+
+    /// # Errors
+    /// When it does not work.
+    async fn check(&self) -> Result<()>;
+}
+
+/// What the operations routes need.
+#[derive(Clone, FromRef)]
+pub struct OperationsApi {
+    pub dependencies: Arc<[Arc<dyn Dependency>]>,
+}
+
+pub(crate) fn router(api: OperationsApi) -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(front_page))
+        .routes(routes!(alive))
+        .routes(routes!(ready))
+        .with_state(api)
+}
+
+/// What runs here
+#[utoipa::path(get, path = "/", tag = "operations",
+    responses((status = 200, description = "A page for people", body = String, content_type = "text/html")))]
+async fn front_page() -> Response {
+    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
+    let page = include_str!("front_page.html").replace("{version}", env!("CARGO_PKG_VERSION"));
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(page)).into_response()
+}
+
+/// Whether the process lives
+#[utoipa::path(get, path = "/healthz", tag = "operations",
+    responses((status = 200, description = "It does", body = AliveBody)))]
+async fn alive() -> Json<AliveBody> {
+    Json(AliveBody { status: "ok" })
+}
+
+/// Whether everything works that Echo cannot do without
+#[utoipa::path(get, path = "/readyz", tag = "operations", responses(
+    (status = 200, description = "It does", body = ReadyBody),
+    (status = 503, description = "Something does not", body = ReadyBody)))]
+async fn ready(State(dependencies): State<Arc<[Arc<dyn Dependency>]>>) -> Response {
+    let mut told = BTreeMap::new();
+    let mut ready = true;
+    for dependency in dependencies.iter() {
+        let works = dependency.check().await;
+        if let Err(error) = &works {
+            tracing::warn!(dependency = dependency.name(), error = error as &dyn std::error::Error, "not ready");
+            ready = false;
+        }
+        told.insert(dependency.name(), if works.is_ok() { "ok" } else { "unavailable" });
+    }
+    let (code, status) = if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
+    (code, Json(ReadyBody { status, dependencies: told })).into_response()
+}
+
+#[derive(Serialize, ToSchema)]
+struct AliveBody {
+    #[schema(example = "ok")]
+    status: &'static str,
+}
+
+/// Each `ok` or `unavailable`.
+#[derive(Serialize, ToSchema)]
+struct ReadyBody {
+    #[schema(example = "ok")]
+    status: &'static str,
+    #[schema(value_type = BTreeMap<String, String>)]
+    dependencies: BTreeMap<&'static str, &'static str>,
+}

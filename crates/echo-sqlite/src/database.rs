@@ -218,3 +218,167 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
         "PRAGMA foreign_keys = OFF; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -4096; PRAGMA mmap_size = 0",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use echo_domain::{Event, EventLog, RawId, UserId};
+    use rusqlite::params;
+
+    use crate::{SqliteEvents, events, sql::Sql};
+
+    use super::*;
+
+    const NEWS: Event = Event::AccountDeleted { account: UserId(RawId::from_bytes([1; 12])) };
+
+    fn open(folder: &tempfile::TempDir) -> Arc<Database> {
+        Database::open(&folder.path().join("echo.db"), Options::default()).unwrap()
+    }
+
+    async fn put(database: &Database, name: &'static str) -> Result<()> {
+        let sql = "INSERT INTO event_consumers (name, position) VALUES (?1, 1)";
+        database.write("test.put", move |tx| Ok(tx.run(sql, params![name]).map(drop)?)).await
+    }
+
+    /// Keeps the writer busy until what it returns is dropped.
+    async fn hold_the_writer(database: &Arc<Database>) -> std::sync::mpsc::Sender<()> {
+        let (release, released) = std::sync::mpsc::channel();
+        let (started, starting) = oneshot::channel();
+        let database = database.clone();
+        tokio::spawn(async move {
+            let hold = move |_: &Tx<'_>| {
+                started.send(()).unwrap();
+                // Fails as soon as the sender is dropped.
+                Ok(released.recv().is_ok())
+            };
+            database.write("test.hold", hold).await
+        });
+        starting.await.unwrap();
+        release
+    }
+
+    async fn names(database: &Database) -> Vec<String> {
+        let sql = "SELECT name FROM event_consumers WHERE name > '' ORDER BY name";
+        database.read("test.names", move |conn| Ok(conn.all(sql, [], |row| row.get(0))?)).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_write_that_fails_leaves_its_neighbours() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder);
+        // What follows waits, and so shares a transaction.
+        let release = hold_the_writer(&database).await;
+        let refused = database.write("test.refuse", |tx| -> Outcome<()> {
+            tx.run("INSERT INTO event_consumers (name, position) VALUES ('refused', 1)", [])?;
+            events::append(tx, &NEWS)?;
+            Err(Error::conflict("no", "no").into())
+        });
+        let panicking = database.write("test.panic", |tx| -> Outcome<()> {
+            tx.run("INSERT INTO event_consumers (name, position) VALUES ('panicked', 1)", [])?;
+            panic!("as intended")
+        });
+        let release = async { drop(release) };
+
+        let (first, refused, panicked, again, last, ()) =
+            tokio::join!(put(&database, "a"), refused, panicking, put(&database, "a"), put(&database, "b"), release);
+
+        first.unwrap();
+        assert!(matches!(refused, Err(Error::Conflict(_))));
+        assert!(matches!(panicked, Err(Error::Internal(_))));
+        assert!(matches!(again, Err(Error::Internal(_))));
+        last.unwrap();
+        assert_eq!(names(&database).await, ["a", "b"]);
+        assert!(SqliteEvents(database).pending("test", 10).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_refuses() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { queue: 1, ..Options::default() };
+        let database = Database::open(&folder.path().join("echo.db"), options).unwrap();
+        let release = hold_the_writer(&database).await;
+        let release = async { drop(release) };
+
+        let (waited, refused, ()) = tokio::join!(put(&database, "waits"), put(&database, "refused"), release);
+
+        waited.unwrap();
+        assert!(matches!(refused, Err(Error::Unavailable { .. })));
+    }
+
+    #[tokio::test]
+    async fn readers_see_what_was_acknowledged() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder);
+        let sql = "INSERT INTO event_consumers (name, position) VALUES (?1, 1)";
+        for n in 1..=100 {
+            database.write("test.put", move |tx| Ok(tx.run(sql, [format!("{n:03}")])?)).await.unwrap();
+
+            assert_eq!(names(&database).await.len(), n);
+        }
+    }
+
+    #[tokio::test]
+    async fn two_may_have_the_same_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, other) = (open(&folder), open(&folder));
+
+        let (a, b) = tokio::join!(put(&one, "a"), put(&other, "b"));
+
+        a.unwrap();
+        b.unwrap();
+        assert_eq!(names(&one).await, ["a", "b"]);
+        assert_eq!(names(&other).await, ["a", "b"]);
+    }
+
+    #[tokio::test]
+    async fn news_comes_after_the_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = SqliteEvents(open(&folder));
+        let mut news = log.news();
+        log.0.write("test.append", |tx| events::append(tx, &NEWS)).await.unwrap();
+
+        news.changed().await.unwrap();
+
+        assert_eq!(log.pending("test", 10).await.unwrap()[0].event, NEWS);
+    }
+
+    #[tokio::test]
+    async fn closing_finishes_what_waits_and_clears_the_log_away() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder);
+        let write = put(&database, "a");
+        let close = async { database.close() };
+
+        let (written, ()) = tokio::join!(write, close);
+
+        written.unwrap();
+        assert!(matches!(database.ping().await, Err(Error::Unavailable { .. })));
+        assert!(!folder.path().join("echo.db-wal").exists());
+        assert_eq!(names(&open(&folder)).await, ["a"]);
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("echo.db");
+        drop(open(&folder));
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+
+        let refused = Database::open(&path, Options::default()).err().unwrap();
+
+        assert!(matches!(refused, OpenError::Newer { found: 99, known: 1, .. }), "{refused}");
+    }
+
+    #[test]
+    fn what_cannot_be_opened_is_told_from_what_is_damaged() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("echo.db");
+        std::fs::write(&path, "no database, whatever its name says, and long enough to be one".repeat(100)).unwrap();
+
+        let damaged = Database::open(&path, Options::default()).err().unwrap();
+        let missing = Database::open(&folder.path().join("no/echo.db"), Options::default()).err().unwrap();
+
+        assert!(matches!(damaged, OpenError::Damaged { .. }), "{damaged}");
+        assert!(matches!(missing, OpenError::Inaccessible { .. }), "{missing}");
+        assert!(!missing.to_string().contains('\n'));
+    }
+}

@@ -1,3 +1,213 @@
-//! Every statement finds its rows by an index.
+//! Every statement finds its rows by an index: the tests note all that are prepared, and ask SQLite how it runs them.
 
-pub(crate) fn note(_sql: &str) {}
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use echo_domain::{
+    Event, EventLog, IdSource, PageRequest, Recorded, Timestamp, UserId,
+    auth::{Account, AccountStore, Email, Login, PasswordHash, Role, Session, SessionStore, State, Username},
+    idempotency::IdempotencyStore,
+    media::{Holder, Image, Media, MediaStore},
+    posts::{Block, Comment, Content, Like, Post, PostStore},
+    users::{Profile, ProfileChange, ProfileStore, Search},
+};
+use rusqlite::Connection;
+
+use crate::{
+    Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
+};
+
+static PREPARED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
+static IDS: IdSource = IdSource::new([7; 5]);
+
+pub(crate) fn note(sql: &str) {
+    PREPARED.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned());
+}
+
+#[tokio::test]
+async fn every_statement_finds_its_rows_by_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("echo.db");
+    let database = Database::open(&path, Options::default()).unwrap();
+
+    use_accounts(&database).await;
+    use_profiles(&database).await;
+    use_posts(&database).await;
+    use_media(&database).await;
+    use_log_and_requests(&database).await;
+
+    let connection = Connection::open(&path).unwrap();
+    let prepared = PREPARED.lock().unwrap().clone();
+    assert!(prepared.len() > 60, "only {} statements", prepared.len());
+    for sql in prepared {
+        for step in plan(&connection, &sql) {
+            // A partial index that holds nothing but what is asked for is read from its start.
+            let by_index = !step.starts_with("SCAN") || step.ends_with("USING INDEX media_doomed");
+            // The text index tells which constraints it takes up: `M` a match, `=` a row id.
+            let by_text =
+                step.contains("profile_grams VIRTUAL TABLE INDEX") && (step.ends_with(":=") || step.contains(":M"));
+            assert!((by_index || by_text) && !step.contains("TEMP B-TREE"), "{step}: {sql}");
+        }
+    }
+}
+
+fn plan(connection: &Connection, sql: &str) -> Vec<String> {
+    let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let mut rows = statement.raw_query();
+    let mut steps = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        steps.push(row.get(3).unwrap());
+    }
+    steps
+}
+
+async fn use_accounts(database: &Arc<Database>) {
+    let store = SqliteAccounts(database.clone());
+    let account = account("ana_");
+    let session = Session {
+        id: IDS.next(NOW),
+        account: account.id,
+        generation: 0,
+        rotated: NOW,
+        nonce: [1; 16],
+        device: String::new(),
+        created: NOW,
+        expires: NOW + Session::LIFETIME,
+    };
+    let (id, news, hash) = (account.id, Event::AccountRenamed { account: account.id }, account.password.clone());
+    let page = PageRequest::first(10);
+    store.add(&account, &news).await.unwrap();
+    assert_eq!(AccountStore::find(&store, id).await.unwrap(), Some(account.clone()));
+    let logins = [Login::Username(account.username.clone()), Login::Email(account.email.clone())];
+    for login in logins {
+        assert_eq!(store.find_by_login(&login).await.unwrap(), Some(account.clone()));
+    }
+    assert_eq!(AccountStore::list(&store, page).await.unwrap().items, [account.clone()]);
+    store.rename(id, Some(&account.username), None, Some(&news)).await.unwrap();
+    assert!(store.rehash(id, &hash, &hash).await.unwrap());
+    store.open(&session).await.unwrap();
+    assert_eq!(SessionStore::find(&store, session.id, NOW).await.unwrap(), Some(session.clone()));
+    assert!(store.rotate(session.id, 0, NOW, session.expires).await.unwrap());
+    assert_eq!(SessionStore::list(&store, id, NOW).await.unwrap().len(), 1);
+    assert!(store.revoke(id, session.id, NOW).await.unwrap());
+    assert_eq!(store.revoked_since(NOW).await.unwrap(), [(session.id, NOW)]);
+    store.change_password(id, &hash, None, NOW).await.unwrap();
+    store.set_role(id, Role::Admin, NOW).await.unwrap();
+    store.set_state(id, State::Suspended, NOW).await.unwrap();
+    store.delete(id, NOW, &news).await.unwrap();
+    assert_eq!(store.forget(session.expires, 10).await.unwrap(), 1);
+}
+
+async fn use_profiles(database: &Arc<Database>) {
+    let store = SqliteProfiles(database.clone());
+    let [ana, ben]: [UserId; 2] = [IDS.next(NOW), IDS.next(NOW)];
+    store.open(&Profile::new(ana, "ana_", "Ana", NOW)).await.unwrap();
+    store.open(&Profile::new(ben, "ben_", "Ben", NOW)).await.unwrap();
+    let change = ProfileChange { username: Some("anna".to_owned()), ..ProfileChange::default() };
+    store.update(ana, &change, NOW).await.unwrap();
+    let page = PageRequest { before: Some(ben), limit: 10 };
+    assert_eq!(store.search(&Search::parse("ANN").unwrap(), page).await.unwrap().items.len(), 1);
+    assert!(store.search(&Search::parse("ana_").unwrap(), page).await.unwrap().items.is_empty());
+    store.follow(IDS.next(NOW), ana, ben, 10).await.unwrap();
+    assert!(store.relation(ana, ben).await.unwrap().is_following);
+    assert_eq!(store.followers(ben, PageRequest::first(10)).await.unwrap().items[0].user, ana);
+    assert_eq!(store.following(ana, PageRequest::first(10)).await.unwrap().items[0].user, ben);
+    assert_eq!(store.all_following(ana).await.unwrap(), [ben]);
+    store.unfollow(ana, ben).await.unwrap();
+    store.follow(IDS.next(NOW), ben, ana, 10).await.unwrap();
+    assert_eq!(store.erase(ana, 10).await.unwrap(), 2);
+    assert_eq!(store.by_ids(&[ana, ben]).await.unwrap().len(), 1);
+}
+
+async fn use_posts(database: &Arc<Database>) {
+    let store = SqlitePosts(database.clone());
+    let [ana, ben]: [UserId; 2] = [IDS.next(NOW), IDS.next(NOW)];
+    let image = Content::Image(image());
+    let blocks = vec![Block { id: IDS.next(NOW), content: image }];
+    let post = Post { id: IDS.next(NOW), author: ana, blocks, created: NOW };
+    let comment = Comment { id: IDS.next(NOW), post: post.id, author: ben, content: "hello".to_owned(), created: NOW };
+    let news = Event::PostDeleted { post: post.id, author: ana, media: post.media() };
+    let like = || Like { id: IDS.next(NOW), post: post.id, user: ben };
+    store.add(&post, &news).await.unwrap();
+    assert!(store.toggle_like(like()).await.unwrap().liked);
+    store.comment(&comment).await.unwrap();
+    let detail = store.details(&[post.id]).await.unwrap().remove(0);
+    assert_eq!((&detail.post, detail.like_count, &detail.comments[..]), (&post, 1, &[comment.clone()][..]));
+    assert_eq!(store.existing(&[post.id]).await.unwrap().len(), 1);
+    assert_eq!(store.newest(PageRequest::first(1)).await.unwrap().items, [post.id]);
+    assert_eq!(store.newest_by(&[ana, ben, ana], PageRequest::first(2)).await.unwrap().items, [post.id]);
+    assert_eq!(store.total().await.unwrap(), 1);
+    assert_eq!(store.counts(&[ana, ben]).await.unwrap()[&ana], 1);
+    assert_eq!(store.liked(ben, &[post.id]).await.unwrap().len(), 1);
+    assert_eq!(store.likes(post.id, PageRequest::first(1)).await.unwrap().items.len(), 1);
+    assert_eq!(store.likes_by(ben, PageRequest::first(1)).await.unwrap().items.len(), 1);
+    assert!(store.find_comment(post.id, comment.id).await.unwrap().is_some());
+    assert_eq!(store.comments(post.id, PageRequest::first(1)).await.unwrap().items.len(), 1);
+    assert_eq!(store.comments_by(ben, PageRequest::first(1)).await.unwrap().items.len(), 1);
+    assert_eq!(store.erase_traces(ben, 10).await.unwrap(), 2);
+    assert!(!store.remove_comment(post.id, comment.id).await.unwrap());
+    assert_eq!(store.set_like(like(), true).await.unwrap().count, 1);
+    assert!(store.remove(post.id, &news).await.unwrap());
+    assert!(store.likes_by(ben, PageRequest::first(1)).await.unwrap().items.is_empty());
+    assert_eq!(store.purge(post.id, 10).await.unwrap(), 1);
+}
+
+async fn use_media(database: &Arc<Database>) {
+    let store = SqliteMedia(database.clone());
+    let (account, holder) = (IDS.next(NOW), Holder::Post(IDS.next(NOW)));
+    let media = Media { image: image(), account, holder: None, expires: Some(NOW) };
+    let ids = [media.image.id];
+    store.add(&media).await.unwrap();
+    assert_eq!(store.find(ids[0]).await.unwrap(), Some(media.clone()));
+    assert_eq!(store.expired(NOW, 10).await.unwrap(), [media.clone()]);
+    assert_eq!(store.claim(account, holder, &ids, NOW).await.unwrap().len(), 1);
+    store.unclaim(holder).await.unwrap();
+    store.keep(holder, &ids).await.unwrap();
+    assert_eq!(store.of_account(account, PageRequest::first(1)).await.unwrap().items, [media.clone()]);
+    store.doom(&ids).await.unwrap();
+    assert_eq!(store.doomed(10).await.unwrap(), [media.image]);
+    store.forget(ids[0]).await.unwrap();
+}
+
+async fn use_log_and_requests(database: &Arc<Database>) {
+    let events = SqliteEvents(database.clone());
+    let pending = events.pending("test", 100).await.unwrap();
+    let last: &Recorded = pending.last().unwrap();
+    events.set_aside("test", last, "why not").await.unwrap();
+    assert!(events.pending("test", 100).await.unwrap().is_empty());
+    assert_eq!(events.trim(&["test"], 100).await.unwrap(), pending.len());
+
+    let requests = SqliteIdempotency(database.clone());
+    requests.begin(&[1; 32], &[2; 32], IDS.next(NOW), NOW).await.unwrap();
+    requests.release(&[1; 32]).await.unwrap();
+    requests.finish(&[1; 32], b"done").await.unwrap();
+    assert_eq!(requests.forget(NOW + Session::GRACE, 10).await.unwrap(), 1);
+}
+
+fn account(username: &str) -> Account {
+    Account {
+        id: IDS.next(NOW),
+        username: Username::parse(username).unwrap(),
+        email: Email::parse(&format!("{username}@example.com")).unwrap(),
+        password: PasswordHash::new("$argon2id$".to_owned()),
+        role: Role::User,
+        state: State::Active,
+        created: NOW,
+    }
+}
+
+fn image() -> Image {
+    Image {
+        id: IDS.next(NOW),
+        location: "a.webp".to_owned(),
+        width: 1,
+        height: 1,
+        blurhash: String::new(),
+        alt: String::new(),
+        variants: Vec::new(),
+    }
+}

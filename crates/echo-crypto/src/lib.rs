@@ -10,7 +10,7 @@ pub use access::{AccessSigner, Jwk, WeakSecret};
 pub use keys::{Keys, SigningKey};
 pub use passwords::PasswordThreads;
 pub use refresh::RefreshSigner;
-pub use seal::Seal;
+pub use seal::AesSealer;
 
 /// Bytes that nobody can guess.
 ///

@@ -4,17 +4,17 @@ use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
     hmac,
 };
-use echo_domain::{Error, Result};
+use echo_domain::{Error, Result, Sealer};
 
 use crate::keys::mac;
 
 /// Seals values (AES-256-GCM with random nonces) and digests them (HMAC-SHA256), with keys of its own for either.
-pub struct Seal {
+pub struct AesSealer {
     sealing: RandomizedNonceKey,
     digesting: hmac::Key,
 }
 
-impl Seal {
+impl AesSealer {
     /// # Panics
     /// Never: the key's length is the cipher's.
     #[must_use]
@@ -23,20 +23,17 @@ impl Seal {
         let sealing = RandomizedNonceKey::new(&AES_256_GCM, &mac(&key, &[b"seal"])).expect("AES-256 takes 32 bytes");
         Self { sealing, digesting: hmac::Key::new(hmac::HMAC_SHA256, &mac(&key, &[b"digest"])) }
     }
+}
 
-    /// The value so that only [`Seal::open`] with the same key and context gives it back: nonce, ciphertext, tag.
-    ///
-    /// # Errors
-    /// [`Error::Internal`] when the value is longer than the cipher takes (64 GiB).
-    pub fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
+impl Sealer for AesSealer {
+    // Nonce, ciphertext, tag.
+    fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>> {
         let mut text = plain.to_vec();
         let nonce = self.sealing.seal_in_place_append_tag(Aad::from(context), &mut text).map_err(Error::internal)?;
         Ok([nonce.as_ref().as_slice(), &text].concat())
     }
 
-    /// The sealed value, or `None` when it was sealed otherwise or changed since.
-    #[must_use]
-    pub fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+    fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         let (nonce, text) = sealed.split_first_chunk::<NONCE_LEN>()?;
         let mut text = text.to_vec();
         let nonce = Nonce::assume_unique_for_key(*nonce);
@@ -45,9 +42,7 @@ impl Seal {
         Some(text)
     }
 
-    /// Stands for the parts, and for no others however they are cut.
-    #[must_use]
-    pub fn digest(&self, parts: &[&[u8]]) -> [u8; 32] {
+    fn digest(&self, parts: &[&[u8]]) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.digesting);
         for part in parts {
             context.update(&(part.len() as u64).to_be_bytes());
@@ -65,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_was_sealed_opens() {
-        let seal = Seal::new([1; 32]);
+        let seal = AesSealer::new([1; 32]);
 
         for plain in [b"".as_slice(), b"hello", &[7; 100_000]] {
             assert_eq!(seal.open(b"ctx", &seal.seal(b"ctx", plain).unwrap()).as_deref(), Some(plain));
@@ -74,11 +69,11 @@ mod tests {
 
     #[test]
     fn nothing_else_opens() {
-        let seal = Seal::new([1; 32]);
+        let seal = AesSealer::new([1; 32]);
         let sealed = seal.seal(b"ctx", b"hello").unwrap();
 
         assert_eq!(seal.open(b"other", &sealed), None);
-        assert_eq!(Seal::new([2; 32]).open(b"ctx", &sealed), None);
+        assert_eq!(AesSealer::new([2; 32]).open(b"ctx", &sealed), None);
         for at in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[at] ^= 1;
@@ -89,18 +84,18 @@ mod tests {
 
     #[test]
     fn the_same_value_is_never_sealed_alike() {
-        let seal = Seal::new([1; 32]);
+        let seal = AesSealer::new([1; 32]);
 
         assert_ne!(seal.seal(b"", b"hello").unwrap(), seal.seal(b"", b"hello").unwrap());
     }
 
     #[test]
     fn a_digest_tells_where_parts_end() {
-        let seal = Seal::new([1; 32]);
+        let seal = AesSealer::new([1; 32]);
 
-        assert_eq!(seal.digest(&[b"ab", b"c"]), Seal::new([1; 32]).digest(&[b"ab", b"c"]));
+        assert_eq!(seal.digest(&[b"ab", b"c"]), AesSealer::new([1; 32]).digest(&[b"ab", b"c"]));
         assert_ne!(seal.digest(&[b"ab", b"c"]), seal.digest(&[b"a", b"bc"]));
         assert_ne!(seal.digest(&[b"ab"]), seal.digest(&[b"ab", b""]));
-        assert_ne!(seal.digest(&[b"ab"]), Seal::new([2; 32]).digest(&[b"ab"]));
+        assert_ne!(seal.digest(&[b"ab"]), AesSealer::new([2; 32]).digest(&[b"ab"]));
     }
 }

@@ -9,13 +9,18 @@ pub mod auth;
 pub mod contract;
 mod error;
 mod event;
+#[cfg(feature = "contract")]
+pub mod event_contract;
 pub mod feed;
 mod id;
 pub mod idempotency;
+#[cfg(feature = "contract")]
+pub mod idempotency_contract;
 pub mod limits;
 pub mod media;
 mod page;
 pub mod posts;
+mod seal;
 mod text;
 mod time;
 pub mod users;
@@ -25,4 +30,5 @@ pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
 pub use event::{Consumer, Event, EventLog, Recorded, Relay};
 pub use id::{BlockId, CommentId, FollowId, IdSource, LikeId, MalformedId, MediaId, PostId, RawId, SessionId, UserId};
 pub use page::{Page, PageRequest};
+pub use seal::Sealer;
 pub use time::{Clock, Timestamp};

@@ -3,22 +3,17 @@
 use std::{sync::Arc, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use echo_domain::{Clock, Page, PageRequest, RawId};
+use echo_domain::{Clock, Page, PageRequest, RawId, Sealer};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{ApiError, ApiResult};
 
-/// Signs what it gives out, so that only that comes back.
-pub trait CursorSigner: Send + Sync {
-    /// A digest that only the holder of the key can make.
-    fn sign(&self, message: &[u8]) -> [u8; 32];
-}
-
 /// Makes and reads cursors.
 #[derive(Clone)]
 pub struct Cursors {
-    pub signer: Arc<dyn CursorSigner>,
+    /// Marks what is given out, so that only that comes back.
+    pub sealer: Arc<dyn Sealer>,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -89,10 +84,9 @@ impl Cursors {
     }
 
     fn tag(&self, list: List, id: RawId) -> [u8; Self::TAG] {
-        let mut message = format!("{list:?}:").into_bytes();
-        message.extend(id.to_bytes());
         let mut tag = [0; Self::TAG];
-        tag.copy_from_slice(&self.signer.sign(&message)[..Self::TAG]);
+        let list = format!("{list:?}");
+        tag.copy_from_slice(&self.sealer.digest(&[b"cursor", list.as_bytes(), &id.to_bytes()])[..Self::TAG]);
         tag
     }
 }

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use echo_domain::{
-    BoxError, Error,
+    Error, Sealer,
     idempotency::{Begun, Fingerprint, IdempotencyStore, RequestKey},
 };
 use serde::{Deserialize, Serialize};
@@ -30,24 +30,12 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// How long a reply is kept.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
-/// Keeps secrets in what is stored from who reads the store: replies may hold tokens.
-pub trait ReplySeal: Send + Sync {
-    /// A digest of the parts that nobody makes without the key.
-    fn digest(&self, parts: &[&[u8]]) -> [u8; 32];
-
-    /// # Errors
-    /// When the cipher fails.
-    fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, BoxError>;
-
-    /// `None` unless it was sealed with this context and key.
-    fn open(&self, context: &[u8], sealed: &[u8]) -> Option<Vec<u8>>;
-}
-
 /// What remembers requests.
 #[derive(Clone)]
 pub struct Idempotency {
     pub store: Arc<dyn IdempotencyStore>,
-    pub seal: Arc<dyn ReplySeal>,
+    /// Replies may hold tokens: whoever reads the store must not.
+    pub sealer: Arc<dyn Sealer>,
     pub ids: NewIds,
 }
 
@@ -117,13 +105,13 @@ impl Idempotency {
         let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
         let kept = Kept { status: parts.status.as_u16(), headers, body: body.to_vec() };
         let plain = serde_json::to_vec(&kept).map_err(Error::internal)?;
-        let sealed = self.seal.seal(&key, &plain).map_err(Error::Internal)?;
+        let sealed = self.sealer.seal(&key, &plain)?;
         self.store.finish(&key, &sealed).await?;
         Ok(Response::from_parts(parts, Body::from(body)))
     }
 
     fn replay(&self, key: &RequestKey, sealed: &[u8]) -> ApiResult<Response> {
-        let plain = self.seal.open(key, sealed).ok_or_else(|| Error::internal("a kept reply does not open"))?;
+        let plain = self.sealer.open(key, sealed).ok_or_else(|| Error::internal("a kept reply does not open"))?;
         let kept: Kept = serde_json::from_slice(&plain).map_err(Error::internal)?;
         let mut response = Response::new(Body::from(kept.body));
         *response.status_mut() = StatusCode::from_u16(kept.status).map_err(Error::internal)?;
@@ -144,7 +132,7 @@ impl Idempotency {
         if !(1..=255).contains(&key.len()) || !key.iter().all(u8::is_ascii_graphic) {
             return Err(bad());
         }
-        Ok(self.seal.digest(&[b"key", Caller::of(&parts.extensions).key().as_bytes(), key]))
+        Ok(self.sealer.digest(&[b"key", Caller::of(&parts.extensions).key().as_bytes(), key]))
     }
 
     /// What is asked for. A form sent again may come with another boundary: that is no other request.
@@ -154,12 +142,12 @@ impl Idempotency {
         let body_digest = match boundary.as_deref() {
             Some(boundary) => {
                 let pieces: Vec<_> = multipart::split(body, boundary).collect();
-                self.seal.digest(&pieces)
+                self.sealer.digest(&pieces)
             }
-            None => self.seal.digest(&[body]),
+            None => self.sealer.digest(&[body]),
         };
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-        self.seal.digest(&[target.as_bytes(), kind.as_bytes(), cookie(&parts.headers), &body_digest])
+        self.sealer.digest(&[target.as_bytes(), kind.as_bytes(), cookie(&parts.headers), &body_digest])
     }
 }
 

@@ -36,11 +36,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub use auth::{AuthApi, Cookies, PublicKey, PublicKeys};
 pub use caller::Callers;
-pub use cursor::{CursorSigner, Cursors};
+pub use cursor::Cursors;
 pub use export::ExportApi;
 pub use extract::NewIds;
 pub use feed::FeedApi;
-pub use idempotency::{Idempotency, ReplySeal};
+pub use idempotency::Idempotency;
 pub use media::{Links, MediaApi};
 pub use observe::Bounds;
 pub use operations::{Dependency, OperationsApi};

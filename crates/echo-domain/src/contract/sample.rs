@@ -1,0 +1,104 @@
+//! Things to try stores with. Each has an id of its own, greater than those made before.
+
+use crate::{
+    Event, IdSource, RawId, Timestamp, UserId,
+    auth::{Account, Email, PasswordHash, Role, Session, State, Username},
+    media::{Image, Media, Variant},
+    posts::{Block, Comment, Content, Like, Post},
+    users::Profile,
+};
+
+/// The present.
+pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_123);
+
+static IDS: IdSource = IdSource::new(*b"echo!");
+
+pub fn id<T: From<RawId>>() -> T {
+    IDS.next(NOW)
+}
+
+/// So many ids, oldest first.
+pub fn ids<T: From<RawId>, const N: usize>() -> [T; N] {
+    std::array::from_fn(|_| id())
+}
+
+/// An active account with the e-mail `{username}@example.com`.
+pub fn account(username: &str) -> Account {
+    Account {
+        id: id(),
+        username: Username::from_store(username.to_owned()),
+        email: email(&format!("{}@example.com", username.to_lowercase())),
+        password: PasswordHash::new(format!("$argon2id$of-{username}")),
+        role: Role::User,
+        state: State::Active,
+        created: NOW,
+    }
+}
+
+pub fn email(text: &str) -> Email {
+    Email::from_store(text.to_owned())
+}
+
+pub fn opened(account: &Account) -> Event {
+    let username = account.username.as_str().to_owned();
+    Event::AccountOpened { account: account.id, name: format!("Name of {username}"), username, at: account.created }
+}
+
+/// A session of a day.
+pub fn session(account: UserId) -> Session {
+    Session {
+        id: id(),
+        account,
+        generation: 0,
+        rotated: NOW,
+        nonce: [0xe5; 16],
+        device: "Ñandú/1.0 (tests)".to_owned(),
+        created: NOW,
+        expires: NOW + DAY,
+    }
+}
+
+pub const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+
+pub fn profile(username: &str, name: &str) -> Profile {
+    Profile::new(id(), username, name, NOW)
+}
+
+pub fn image() -> Image {
+    let id = id();
+    Image {
+        id,
+        location: format!("{id}.jpg"),
+        width: 4000,
+        height: 3000,
+        blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned(),
+        alt: "Ein Hund, \"Ñandú\" 🦀\nund mehr".to_owned(),
+        variants: [320, 640].map(|width| Variant { width, location: format!("{id}-{width}.webp") }).to_vec(),
+    }
+}
+
+/// An image that nothing shows, until tomorrow.
+pub fn media(account: UserId) -> Media {
+    Media { image: image(), account, holder: None, expires: Some(NOW + DAY) }
+}
+
+pub fn post(author: UserId, text: &str) -> Post {
+    let blocks = vec![Block { id: id(), content: Content::Text(text.to_owned()) }];
+    Post { id: id(), author, blocks, created: NOW }
+}
+
+pub fn published(post: &Post) -> Event {
+    Event::PostPublished { post: post.id, author: post.author, media: post.media() }
+}
+
+pub fn deleted(post: &Post) -> Event {
+    Event::PostDeleted { post: post.id, author: post.author, media: post.media() }
+}
+
+pub fn like(post: &Post, user: UserId) -> Like {
+    Like { id: id(), post: post.id, user }
+}
+
+pub fn comment(post: &Post, author: UserId, content: &str) -> Comment {
+    Comment { id: id(), post: post.id, author, content: content.to_owned(), created: NOW }
+}

@@ -2,6 +2,8 @@
 
 mod blob;
 #[cfg(feature = "contract")]
+pub mod blob_contract;
+#[cfg(feature = "contract")]
 pub mod contract;
 mod image;
 mod keeper;

@@ -1,0 +1,11 @@
+//! Files keep the promises of a place for blobs.
+
+use echo_media::FileBlobs;
+use tempfile::TempDir;
+
+async fn fresh() -> (FileBlobs, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    (FileBlobs::open(folder.path()).unwrap(), folder)
+}
+
+echo_domain::blob_store_contract!(fresh);

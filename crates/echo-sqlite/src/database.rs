@@ -305,6 +305,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_full_disk_refuses_what_does_not_fit_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder);
+        let pages =
+            |most: &'static str| database.write("test.pages", move |tx| Ok(tx.query_row(most, [], |_| Ok(()))?));
+        pages("PRAGMA max_page_count = 1").await.unwrap();
+        let large = "INSERT INTO event_consumers (name, position) VALUES (hex(zeroblob(100000)), 1)";
+
+        let refused = database.write("test.large", |tx| Ok(tx.run(large, [])?)).await;
+
+        assert!(matches!(refused, Err(Error::StorageFull)), "{refused:?}");
+        put(&database, "small").await.unwrap();
+        pages("PRAGMA max_page_count = 1000000").await.unwrap();
+        put(&database, "later").await.unwrap();
+        assert_eq!(names(&database).await, ["later", "small"]);
+    }
+
+    #[tokio::test]
     async fn readers_see_what_was_acknowledged() {
         let folder = tempfile::tempdir().unwrap();
         let database = open(&folder);

@@ -63,10 +63,10 @@ CREATE INDEX sessions_account ON sessions (account, id);
 CREATE INDEX sessions_expires ON sessions (expires);
 CREATE INDEX sessions_revoked ON sessions (revoked) WHERE revoked IS NOT NULL;
 
--- Users: profiles and follows. `n` numbers profiles in the order of their coming: the row id of the text index.
+-- Users: profiles and follows. `n` is made of the id, in its order: the row id that the text index needs.
 
 CREATE TABLE profiles (
-    n                INTEGER PRIMARY KEY AUTOINCREMENT,
+    n                INTEGER PRIMARY KEY,
     id               BLOB NOT NULL UNIQUE,
     username         TEXT NOT NULL,
     name             TEXT NOT NULL,

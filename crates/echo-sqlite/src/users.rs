@@ -128,10 +128,11 @@ impl ProfileStore for SqliteProfiles {
 }
 
 fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
-    let number = tx.one(
+    let number = free_number(tx, profile.id)?;
+    let added = tx.run(
         "INSERT INTO profiles (id, username, name, bio, picture_media, picture_location, followers, following, created,
-             updated)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8) ON CONFLICT DO NOTHING RETURNING n",
+             updated, n)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
         params![
             key(profile.id),
             profile.username,
@@ -140,14 +141,29 @@ fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
             profile.picture.as_ref().map(|picture| key(picture.media)),
             profile.picture.as_ref().map(|picture| &picture.location),
             profile.created.millis(),
-            profile.updated.millis()
+            profile.updated.millis(),
+            number
         ],
-        |row| row.get(0),
     )?;
-    match number {
-        Some(number) => index(tx, number, profile),
-        None => Ok(()),
+    if added > 0 { index(tx, number, profile) } else { Ok(()) }
+}
+
+/// The row id of a profile, which must be an integer and order as the ids do: the text index lists by it. It has the
+/// id's 32 bits of seconds, the first 7 of its process and the 24 of its counter.
+fn number(user: UserId) -> i64 {
+    let [s0, s1, s2, s3, process, _, _, _, _, c0, c1, c2] = key(user);
+    i64::from(u32::from_be_bytes([s0, s1, s2, s3])) << 31
+        | i64::from(process >> 1) << 24
+        | i64::from(u32::from_be_bytes([0, c0, c1, c2]))
+}
+
+/// Two processes may, in the same second, come to the same number. Their profiles then are neighbours in either order.
+fn free_number(tx: &Tx<'_>, user: UserId) -> Outcome<i64> {
+    let mut number = number(user);
+    while tx.any("SELECT 1 FROM profiles WHERE n = ?1 AND id <> ?2", params![number, key(user)])? {
+        number = number.wrapping_add(1);
     }
+    Ok(number)
 }
 
 /// Makes the profile findable under its names of now.
@@ -248,9 +264,8 @@ fn find(conn: &Connection, search: &Search, page: PageRequest<UserId>) -> Outcom
 /// The number that everyone on the page is below.
 fn start(conn: &Connection, page: PageRequest<UserId>) -> Outcome<i64> {
     let Some(before) = page.before else { return Ok(i64::MAX) };
-    // When the profile at the cursor is gone, whoever came next stands in for it, and belongs to the page.
-    let sql = "SELECT n + (id < ?1) FROM profiles WHERE id <= ?1 ORDER BY id DESC LIMIT 1";
-    Ok(conn.one(sql, [key(before)], |row| row.get(0))?.unwrap_or(0))
+    let kept = conn.one("SELECT n FROM profiles WHERE id = ?1", [key(before)], |row| row.get(0))?;
+    Ok(kept.unwrap_or_else(|| number(before)))
 }
 
 /// Adds the follow and counts it at both ends.
@@ -326,4 +341,42 @@ fn profile_of(row: &Row<'_>) -> rusqlite::Result<Profile> {
 
 fn user_not_found() -> Error {
     Error::not_found("user_not_found", "User not found")
+}
+
+#[cfg(test)]
+mod tests {
+    use echo_domain::{RawId, Timestamp};
+
+    use crate::Options;
+
+    use super::*;
+
+    fn user(second: u8, process: u8, counter: u8) -> UserId {
+        UserId(RawId::from_bytes([0xff, 0, 0, second, process, 0, 0, 0, counter, 0, 0, counter]))
+    }
+
+    #[test]
+    fn numbers_order_as_ids_do() {
+        let users = [user(0, 0, 0), user(0, 0, 1), user(0, 2, 0), user(1, 0, 0), user(1, 0xff, 0xff)];
+
+        assert!(users.is_sorted_by(|a, b| a < b && 0 <= number(*a) && number(*a) < number(*b)));
+    }
+
+    #[tokio::test]
+    async fn two_with_the_same_number_are_both_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = Database::open(&folder.path().join("echo.db"), Options::default()).unwrap();
+        let store = SqliteProfiles(database);
+        let users = [user(0, 2, 7), user(0, 3, 7)];
+        for user in users {
+            store.open(&Profile::new(user, "ana_", "Ana", Timestamp::from_millis(0))).await.unwrap();
+        }
+
+        let search = Search::parse("ana").unwrap();
+        let first = store.search(&search, PageRequest::first(1)).await.unwrap();
+        let second = store.search(&search, PageRequest { before: first.next, limit: 1 }).await.unwrap();
+
+        assert_eq!([second.items[0].id, first.items[0].id], users);
+        assert_eq!(second.next, None);
+    }
 }

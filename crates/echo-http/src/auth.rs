@@ -84,7 +84,8 @@ async fn sign_up(
 ) -> ApiResult<Reply<OpenedBody>> {
     let SignUpForm { name, username, email, password } = form;
     let opened = auth.sign_up(id, SignUp { name, username, email, password }).await?;
-    let body = OpenedBody { id: opened.id.to_string(), name: opened.name, username: opened.username, email: opened.email };
+    let body =
+        OpenedBody { id: opened.id.to_string(), name: opened.name, username: opened.username, email: opened.email };
     Ok(Reply::created("User created", body))
 }
 

@@ -61,8 +61,16 @@ impl Cursors {
         Ok(PageRequest { before, limit: limit(query.limit.as_deref(), 20)? })
     }
 
-    pub(crate) fn page<T, U, Id: Into<RawId>>(&self, list: List, page: Page<T, Id>, body: impl FnMut(T) -> U) -> PageBody<U> {
-        PageBody { items: page.items.into_iter().map(body).collect(), next_cursor: page.next.map(|id| self.seal(list, id.into())) }
+    pub(crate) fn page<T, U, Id: Into<RawId>>(
+        &self,
+        list: List,
+        page: Page<T, Id>,
+        body: impl FnMut(T) -> U,
+    ) -> PageBody<U> {
+        PageBody {
+            items: page.items.into_iter().map(body).collect(),
+            next_cursor: page.next.map(|id| self.seal(list, id.into())),
+        }
     }
 
     pub(crate) fn seal(&self, list: List, id: RawId) -> String {

@@ -69,8 +69,10 @@ async fn export(State(api): State<ExportApi>, CurrentUser(viewer): CurrentUser) 
         Some(Err(io::Error::other(failed)))
     });
     let archive = ReaderStream::new(theirs).chain(outcome.filter_map(std::future::ready));
-    let headers =
-        [(header::CONTENT_TYPE, "application/zip"), (header::CONTENT_DISPOSITION, "attachment; filename=\"echo-export.zip\"")];
+    let headers = [
+        (header::CONTENT_TYPE, "application/zip"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"echo-export.zip\""),
+    ];
     Ok((headers, Body::from_stream(archive)).into_response())
 }
 
@@ -103,7 +105,11 @@ impl ExportApi {
         Ok(posts.map(|view| PostBody::new(view, &self.links)))
     }
 
-    async fn comments_of(&self, viewer: Viewer, page: PageRequest<CommentId>) -> Result<Page<CommentRecord, CommentId>> {
+    async fn comments_of(
+        &self,
+        viewer: Viewer,
+        page: PageRequest<CommentId>,
+    ) -> Result<Page<CommentRecord, CommentId>> {
         Ok(self.posts.comments_by(viewer, page).await?.map(CommentRecord::from))
     }
 

@@ -4,11 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     body::Bytes,
-    extract::{
-        FromRef, FromRequest, FromRequestParts, Path, Request,
-        path::ErrorKind,
-        rejection::PathRejection,
-    },
+    extract::{FromRef, FromRequest, FromRequestParts, Path, Request, path::ErrorKind, rejection::PathRejection},
     http::{HeaderMap, header, request::Parts},
 };
 use echo_domain::{Clock, Error, IdSource, MalformedId, RawId, auth::Viewer};
@@ -62,7 +58,8 @@ impl<S: Sync> FromRequestParts<S> for CurrentUser {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> ApiResult<Self> {
-        let missing = || Error::unauthenticated("token_missing", "Sign in first: send Authorization: Bearer <access token>");
+        let missing =
+            || Error::unauthenticated("token_missing", "Sign in first: send Authorization: Bearer <access token>");
         Caller::of(&parts.extensions).viewer()?.map(Self).ok_or_else(missing).map_err(ApiError::from)
     }
 }
@@ -153,7 +150,8 @@ fn malformed_json(path: &str, error: &serde_json::Error) -> ApiError {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    media_type(headers).is_some_and(|kind| kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")))
+    media_type(headers)
+        .is_some_and(|kind| kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json")))
 }
 
 /// The content type without its parameters, lower-cased.

@@ -71,6 +71,7 @@ pub struct Surroundings {
 
 /// The whole API as one service: a trailing slash means the same as none.
 pub fn app(areas: Areas, around: Surroundings) -> NormalizePath<Router> {
+    let described = openapi::Finished::default();
     let (router, mut document) = OpenApiRouter::with_openapi(openapi::empty())
         .merge(auth::router(areas.auth))
         .merge(export::router(areas.export))
@@ -79,9 +80,12 @@ pub fn app(areas: Areas, around: Surroundings) -> NormalizePath<Router> {
         .merge(feed::router(areas.feed))
         .merge(media::router(areas.media))
         .merge(operations::router(areas.operations))
+        .merge(openapi::router(described.clone()))
         .split_for_parts();
     openapi::complete(&mut document);
-    NormalizePath::trim_trailing_slash(surround(router.merge(openapi::routes(document)), around))
+    let document = document.to_json().expect("a document of strings and numbers is JSON");
+    described.get_or_init(|| document.into());
+    NormalizePath::trim_trailing_slash(surround(router, around))
 }
 
 /// From the inside out: the last layer here is the first that a request meets.

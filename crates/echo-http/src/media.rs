@@ -69,7 +69,11 @@ async fn upload(
     let alt = form.take_text("alt")?.unwrap_or_default();
     let file = form.take_file("file").ok_or_else(|| ApiError::malformed("file", "must be the file of an image"))?;
     let image = media.upload(viewer.id, id, file, &alt).await?;
-    let body = UploadedBody { id: image.id.to_string(), url: links.to(&image.location), image: ImageFields::new(image, &links) };
+    let body = UploadedBody {
+        id: image.id.to_string(),
+        url: links.to(&image.location),
+        image: ImageFields::new(image, &links),
+    };
     Ok(Reply::created("Image uploaded successfully", body))
 }
 
@@ -176,7 +180,10 @@ pub(crate) struct PictureBody {
 
 impl ImageFields {
     pub(crate) fn new(image: Image, links: &Links) -> Self {
-        let variant = |variant: &echo_domain::media::Variant| VariantBody { width: variant.width, url: links.to(&variant.location) };
+        let variant = |variant: &echo_domain::media::Variant| VariantBody {
+            width: variant.width,
+            url: links.to(&variant.location),
+        };
         Self {
             public_id: image.id.to_string(),
             width: image.width,

@@ -135,7 +135,8 @@ mod tests {
 
     #[test]
     fn two_boundaries_of_one_form_have_the_same_pieces_between_them() {
-        let form = |boundary: &str| format!("--{boundary}\r\nA\r\n--{boundary}\r\nB\r\n--{boundary}--\r\n").into_bytes();
+        let form =
+            |boundary: &str| format!("--{boundary}\r\nA\r\n--{boundary}\r\nB\r\n--{boundary}--\r\n").into_bytes();
 
         let (one, other) = (form("x1"), form("another"));
 

@@ -1,13 +1,14 @@
 //! The API's description, generated from the handlers, and its reader.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::{
-    Json, Router,
-    extract::Request,
-    http::{HeaderValue, header},
-    middleware::{self, Next},
+    body::Bytes,
+    extract::{FromRef, State},
+    http::header,
     response::{IntoResponse, Redirect, Response},
-    routing::get,
 };
+use echo_domain::Error;
 use utoipa::{
     OpenApi,
     openapi::{
@@ -16,9 +17,13 @@ use utoipa::{
         security::{Http, HttpAuthScheme, SecurityScheme},
     },
 };
-use utoipa_swagger_ui::{Config, SwaggerUi};
+use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa_swagger_ui::Config;
 
-use crate::error::ErrorBody;
+use crate::{
+    error::{ApiError, ApiResult, ErrorBody},
+    extract::ApiPath,
+};
 
 /// What the handlers do not say: title, tags, security, and the failures that any operation can have.
 #[derive(OpenApi)]
@@ -86,12 +91,17 @@ fn add_failures(path: &str, method: &HttpMethod, operation: &mut Operation) {
         failures.push(("415", "Not a type that is taken"));
     }
     if *method == HttpMethod::Post {
-        failures.push(("409", "It contradicts what is kept, or the first request with this Idempotency-Key still runs"));
+        failures
+            .push(("409", "It contradicts what is kept, or the first request with this Idempotency-Key still runs"));
         failures.push(("413", "Too large"));
         failures.push(("422", "This Idempotency-Key was used for another request"));
     }
     for (status, description) in failures {
-        operation.responses.responses.entry(status.to_owned()).or_insert_with(|| ResponseBuilder::new().description(description).into());
+        operation
+            .responses
+            .responses
+            .entry(status.to_owned())
+            .or_insert_with(|| ResponseBuilder::new().description(description).into());
     }
     for (status, response) in &mut operation.responses.responses {
         let utoipa::openapi::RefOr::T(response) = response else { continue };
@@ -102,23 +112,55 @@ fn add_failures(path: &str, method: &HttpMethod, operation: &mut Operation) {
     }
 }
 
-/// `/api/openapi.json` and `/docs`, with everything that the page needs out of the binary.
-pub(crate) fn routes(document: utoipa::openapi::OpenApi) -> Router {
-    let config = Config::from(DOCUMENT).validator_url("none").try_it_out_enabled(true).persist_authorization(true);
-    let pages = Router::from(SwaggerUi::new("/docs").config(config)).layer(middleware::from_fn(own_host_only));
-    let document: std::sync::Arc<utoipa::openapi::OpenApi> = document.into();
-    Router::new()
-        .route(DOCUMENT, get(async move || Json(&*document).into_response()))
-        .route("/docs", get(async || Redirect::permanent("/docs/")))
-        .merge(pages)
+/// The finished document as JSON; empty until every handler has added itself.
+pub(crate) type Finished = Arc<OnceLock<Bytes>>;
+
+/// The document and its reader, with everything that the pages need out of the binary.
+pub(crate) fn router(finished: Finished) -> OpenApiRouter {
+    let reader = Reader(Arc::new(Config::from(DOCUMENT).validator_url("none").persist_authorization(true)));
+    OpenApiRouter::new()
+        .routes(routes!(document))
+        .routes(routes!(docs))
+        .routes(routes!(docs_file))
+        .with_state(Api { finished, reader })
 }
 
 const DOCUMENT: &str = "/api/openapi.json";
+const READER: &str = "/docs/index.html";
 
-/// The reader may load nothing from another host.
-async fn own_host_only(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; script-src 'self' 'unsafe-inline'";
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    response
+#[derive(Clone, FromRef)]
+struct Api {
+    finished: Finished,
+    reader: Reader,
 }
+
+#[derive(Clone)]
+struct Reader(Arc<Config<'static>>);
+
+/// This document
+#[utoipa::path(get, path = "/api/openapi.json", tag = "operations",
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
+async fn document(State(finished): State<Finished>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], finished.get().cloned().unwrap_or_default())
+}
+
+/// This document, to read and to try
+#[utoipa::path(get, path = "/docs", tag = "operations", responses((status = 308, description = "To the first page")))]
+async fn docs() -> Redirect {
+    Redirect::permanent(READER)
+}
+
+/// A page of the reader, or what belongs to one
+#[utoipa::path(get, path = "/docs/{file}", tag = "operations",
+    params(("file" = String, Path, description = "index.html, to begin with")),
+    responses((status = 200, description = "The file")))]
+async fn docs_file(State(Reader(config)): State<Reader>, ApiPath(file): ApiPath<String>) -> ApiResult<Response> {
+    let found = utoipa_swagger_ui::serve(&file, config).map_err(|error| Error::internal(error.to_string()))?;
+    let file = found.ok_or(ApiError::RouteNotFound)?;
+    let headers =
+        [(header::CONTENT_TYPE, file.content_type.as_str()), (header::CONTENT_SECURITY_POLICY, OWN_HOST_ONLY)];
+    Ok((headers, file.bytes.into_owned()).into_response())
+}
+
+/// The reader loads nothing from another host. It styles itself as it runs.
+const OWN_HOST_ONLY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";

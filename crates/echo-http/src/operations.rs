@@ -31,11 +31,7 @@ pub struct OperationsApi {
 }
 
 pub(crate) fn router(api: OperationsApi) -> OpenApiRouter {
-    OpenApiRouter::new()
-        .routes(routes!(front_page))
-        .routes(routes!(alive))
-        .routes(routes!(ready))
-        .with_state(api)
+    OpenApiRouter::new().routes(routes!(front_page)).routes(routes!(alive)).routes(routes!(ready)).with_state(api)
 }
 
 /// What runs here

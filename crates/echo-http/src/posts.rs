@@ -2,9 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use axum::{
-    extract::{FromRef, FromRequest, Request, State},
-};
+use axum::extract::{FromRef, FromRequest, Request, State};
 use echo_domain::{
     CommentId, MediaId, PageRequest, PostId,
     posts::{Block, Comment, Content, Draft, DraftContent, LikeState, Post, PostService, PostView},
@@ -430,7 +428,9 @@ impl BlockParts {
         match (kind.trim(), self.value) {
             ("text", None) => Err(ApiError::malformed(field("value"), "must not be empty")),
             ("text", Some(value)) => Ok(DraftContent::Text(value.into_text(field("value"))?)),
-            ("image", Some(Part { bytes, is_file: true })) if !bytes.is_empty() => Ok(DraftContent::Upload { bytes, alt }),
+            ("image", Some(Part { bytes, is_file: true })) if !bytes.is_empty() => {
+                Ok(DraftContent::Upload { bytes, alt })
+            }
             ("image", Some(value)) if !value.is_file && !value.bytes.is_empty() => {
                 Ok(DraftContent::Uploaded(media_id(&value.into_text(field("value"))?, index)?))
             }
@@ -494,9 +494,12 @@ impl BlockBody {
         let id = block.id.to_string();
         match block.content {
             Content::Text(text) => Self { id, kind: "text", value: text, image: None },
-            Content::Image(image) => {
-                Self { id, kind: "image", value: links.to(&image.location), image: Some(ImageFields::new(image, links)) }
-            }
+            Content::Image(image) => Self {
+                id,
+                kind: "image",
+                value: links.to(&image.location),
+                image: Some(ImageFields::new(image, links)),
+            },
         }
     }
 }
@@ -529,7 +532,9 @@ mod tests {
     #[test]
     fn a_part_belongs_to_the_block_of_its_number() {
         assert_eq!(block_part("content[10][value]"), Some((10, "value")));
-        for name in ["content", "content[]", "content[][value]", "content[-1][value]", "content[x][value]", "content[1]value"] {
+        for name in
+            ["content", "content[]", "content[][value]", "content[-1][value]", "content[x][value]", "content[1]value"]
+        {
             assert_eq!(block_part(name), None, "{name}");
         }
     }

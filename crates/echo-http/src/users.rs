@@ -92,8 +92,10 @@ async fn search(
     let before = query.last_id.as_deref().map(|id| cursors.read_id("lastId", id)).transpose()?;
     let page = echo_domain::PageRequest { before, limit: limit(query.limit.as_deref(), 10)? };
     let found = users.search(query.query.as_deref().unwrap_or_default(), page).await?;
-    let pagination = PaginationBody { has_next_page: found.next.is_some(), last_id: found.next.map(|id| id.to_string()) };
-    let people = found.items.into_iter().map(|(profile, posts)| PublicProfileBody::new(profile, posts, &links)).collect();
+    let pagination =
+        PaginationBody { has_next_page: found.next.is_some(), last_id: found.next.map(|id| id.to_string()) };
+    let people =
+        found.items.into_iter().map(|(profile, posts)| PublicProfileBody::new(profile, posts, &links)).collect();
     Ok(Reply::ok("Users retrieved successfully", FoundBody { users: people, pagination }))
 }
 

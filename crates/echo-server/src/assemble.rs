@@ -1,0 +1,308 @@
+//! Puts the parts together: the one place that knows every crate.
+
+use std::{sync::Arc, thread::available_parallelism, time::Duration};
+
+use anyhow::{Context, Result};
+use async_trait::async_trait;
+use axum::{Router, routing::get};
+use echo_crypto::{AccessSigner, AesSealer, Keys, PasswordThreads, RefreshSigner, SigningKey};
+use echo_domain::{
+    Clock, Consumer, EventLog, IdSource, Relay, Sealer,
+    auth::{self, AccessTokens, AuthService, Gate, Lookup, PasswordHasher},
+    feed::FeedService,
+    limits::{LocalLimiter, RateLimiter},
+    media::{self, BlobStore, ImagePipeline, MediaDesk, MediaKeeper, MediaService},
+    posts::{self, Catalog, PostCatalog, PostKeeper, PostService, PostStore},
+    users::{self, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
+};
+use echo_http::{
+    Areas, AuthApi, Bounds, Callers, Cookies, Cursors, Dependency, ExportApi, FeedApi, Idempotency, Links, MediaApi,
+    NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, Surroundings, UsersApi,
+};
+use echo_media::{FileBlobs, ImageThreads};
+use echo_sqlite::{
+    Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::{
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+use tower_http::normalize_path::NormalizePath;
+
+use crate::{
+    config::{Settings, Switch},
+    data_dir::DataDir,
+    system::{self, SystemClock},
+};
+
+/// Requests that run at a time; more are turned away.
+const RUNNING: usize = 4096;
+/// How long a reply may take to begin; uploads over slow lines are the longest.
+const DEADLINE: Duration = Duration::from_secs(60);
+/// Sign-ins that wait for a thread: with two threads and 25 ms each, the last waits about 6 s.
+const PASSWORD_QUEUE: usize = 512;
+/// Images that wait for a thread.
+const IMAGE_QUEUE: usize = 64;
+
+/// What every command that touches data stands on.
+pub(crate) struct Base {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<IdSource>,
+    pub(crate) database: Arc<Database>,
+    pub(crate) auth: Arc<AuthService>,
+    directory: Arc<dyn Directory>,
+    gate: Arc<Gate>,
+    sealer: Arc<dyn Sealer>,
+    public_keys: PublicKeys,
+}
+
+/// All of Echo, ready to serve.
+pub(crate) struct Echo {
+    pub(crate) app: NormalizePath<Router>,
+    pub(crate) internal: Router,
+    workers: Workers,
+}
+
+/// What goes on beside requests.
+struct Workers {
+    relay: Relay,
+    auth: Arc<AuthService>,
+    media: Arc<MediaKeeper>,
+    idempotency: Idempotency,
+    metrics: PrometheusHandle,
+}
+
+/// Opens the database and the keys, and what only needs these.
+///
+/// # Errors
+/// In one line that names what is wrong and the cure.
+pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let options = Options { instance: echo_crypto::random_bytes(), ..Options::default() };
+    let database = Database::open(&data.database(), options)?;
+    let (keys, access, public_keys) = keys(settings, data)?;
+    let gate = Arc::new(Gate::new(access, clock.clone()));
+    let accounts = Arc::new(SqliteAccounts(database.clone()));
+    let profiles: Arc<dyn ProfileStore> = Arc::new(SqliteProfiles(database.clone()));
+    let directory: Arc<dyn Directory> = Arc::new(ProfileDirectory { profiles });
+    let auth = AuthService::new(auth::Parts {
+        accounts: accounts.clone(),
+        sessions: accounts,
+        directory: directory.clone(),
+        passwords: passwords()?,
+        gate: gate.clone(),
+        refresh: Arc::new(RefreshSigner::new(keys.derive("refresh tokens"))),
+        clock: clock.clone(),
+    });
+    Ok(Base {
+        clock,
+        ids: Arc::new(system::ids()),
+        database,
+        auth: Arc::new(auth),
+        directory,
+        gate,
+        sealer: Arc::new(AesSealer::new(keys.derive("seal"))),
+        public_keys,
+    })
+}
+
+/// Everything on top of the base. `public_url` is how clients reach it.
+///
+/// # Errors
+/// When the folder for images cannot be used or threads are not to be had.
+pub(crate) fn echo(
+    settings: &Settings,
+    data: &DataDir,
+    base: Base,
+    public_url: &str,
+    metrics: PrometheusHandle,
+) -> Result<Echo> {
+    let database = &base.database;
+    let (clock, ids, directory) = (base.clock.clone(), base.ids.clone(), base.directory.clone());
+    let profiles: Arc<dyn ProfileStore> = Arc::new(SqliteProfiles(database.clone()));
+    let post_store: Arc<dyn PostStore> = Arc::new(SqlitePosts(database.clone()));
+    let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
+
+    let media_parts = media_parts(data, database, &clock)?;
+    let blobs = media_parts.blobs.clone();
+    let media = Arc::new(MediaService::new(media_parts.clone()));
+    let desk: Arc<dyn MediaDesk> = media.clone();
+    let lookup: Arc<dyn Lookup> = base.auth.clone();
+
+    let posts = Arc::new(PostService::new(posts::Parts {
+        posts: post_store.clone(),
+        catalog: catalog.clone(),
+        directory: directory.clone(),
+        media: desk.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+    }));
+    let users = Arc::new(UserService::new(users::Parts {
+        profiles: profiles.clone(),
+        accounts: lookup.clone(),
+        posts: catalog.clone(),
+        media: desk.clone(),
+        clock: clock.clone(),
+        ids: ids.clone(),
+    }));
+    let feed = Arc::new(FeedService { posts: catalog.clone(), directory: directory.clone() });
+    let media_keeper = Arc::new(MediaKeeper { parts: media_parts, posts: catalog, directory });
+    let consumers: Vec<Arc<dyn Consumer>> = vec![
+        Arc::new(ProfileKeeper { profiles, accounts: lookup, clock: clock.clone() }),
+        Arc::new(PostKeeper { posts: post_store }),
+        media_keeper.clone(),
+    ];
+    let log: Arc<dyn EventLog> = Arc::new(SqliteEvents(database.clone()));
+
+    let new_ids = NewIds { clock: clock.clone(), ids: ids.clone() };
+    let cursors = Cursors { sealer: base.sealer.clone(), clock: clock.clone() };
+    let links = links(settings, public_url);
+    let idempotency = Idempotency {
+        store: Arc::new(SqliteIdempotency(database.clone())),
+        sealer: base.sealer.clone(),
+        ids: new_ids.clone(),
+    };
+    let areas = Areas {
+        auth: AuthApi {
+            auth: base.auth.clone(),
+            ids: new_ids.clone(),
+            cookies: Cookies { secure: public_url.starts_with("https://") },
+            keys: base.public_keys.clone(),
+        },
+        export: ExportApi {
+            users: users.clone(),
+            posts: posts.clone(),
+            media,
+            blobs: blobs.clone(),
+            links: links.clone(),
+        },
+        users: UsersApi { users, auth: base.auth.clone(), cursors: cursors.clone(), links: links.clone() },
+        posts: PostsApi { posts, cursors: cursors.clone(), links: links.clone(), ids: new_ids.clone() },
+        feed: FeedApi { feed, cursors, links: links.clone() },
+        media: MediaApi { media: desk, blobs, links, ids: new_ids },
+        operations: OperationsApi {
+            dependencies: Arc::new([Arc::new(Records(database.clone())) as Arc<dyn Dependency>]),
+        },
+    };
+    let around = Surroundings {
+        bounds: Bounds { clock: clock.clone(), ids, running: Arc::new(Semaphore::new(RUNNING)), deadline: DEADLINE },
+        callers: Callers {
+            gate: base.gate.clone(),
+            trusted_proxies: settings.clients.trusted_proxies.iter().map(|network| network.0).collect(),
+        },
+        limiter: (settings.clients.rate_limits == Switch::On)
+            .then(|| Arc::new(LocalLimiter::new(clock)) as Arc<dyn RateLimiter>),
+        idempotency: idempotency.clone(),
+        cors_origins: settings.clients.cors_origins.iter().map(|origin| origin.0.clone()).collect(),
+    };
+    Ok(Echo {
+        app: echo_http::app(areas, around),
+        internal: internal(metrics.clone()),
+        workers: Workers {
+            relay: Relay { log, consumers },
+            auth: base.auth,
+            media: media_keeper,
+            idempotency,
+            metrics,
+        },
+    })
+}
+
+impl Echo {
+    /// Starts what goes on beside requests, until `stop` becomes true.
+    pub(crate) fn start_workers(self, stop: &watch::Receiver<bool>) -> JoinSet<()> {
+        let Workers { relay, auth, media, idempotency, metrics } = self.workers;
+        let mut tasks = JoinSet::new();
+        tasks.spawn(relay.run(stop.clone()));
+        tasks.spawn(media.sweep(stop.clone()));
+        tasks.spawn(idempotency.forget_old(stop.clone()));
+        let ended = stop.clone();
+        tasks.spawn(async move { auth.watch_sessions(ended).await });
+        tasks.spawn(keep_metrics_small(metrics, stop.clone()));
+        tasks
+    }
+}
+
+/// The keys of this Echo: from the shared secret, or kept in the data folder.
+fn keys(settings: &Settings, data: &DataDir) -> Result<(Keys, Arc<dyn AccessTokens>, PublicKeys)> {
+    let kept = || format!("cannot use the keys in {}", data.path.join("keys").display());
+    match &settings.data.jwt_secret {
+        Some(secret) => {
+            let secret = secret.expose().as_bytes();
+            let signer = AccessSigner::hs256(secret).context("JWT_SECRET")?;
+            Ok((Keys::from_secret(secret), Arc::new(signer), PublicKeys(Arc::new([]))))
+        }
+        None => {
+            let signer = AccessSigner::ed25519(&SigningKey::load_or_create(&data.path).with_context(kept)?);
+            let public_keys = signer.jwks().map(|key| PublicKey {
+                kty: key.kty.clone(),
+                crv: key.crv.clone(),
+                alg: key.alg.clone(),
+                usage: key.r#use.clone(),
+                kid: key.kid.clone(),
+                x: key.x.clone(),
+            });
+            let keys = Keys::load_or_create(&data.path).with_context(kept)?;
+            Ok((keys, Arc::new(signer), PublicKeys(public_keys.into_iter().collect())))
+        }
+    }
+}
+
+fn passwords() -> Result<Arc<dyn PasswordHasher>> {
+    let threads = PasswordThreads::new(cores(), PASSWORD_QUEUE).context("cannot start the threads for passwords")?;
+    Ok(Arc::new(threads))
+}
+
+fn media_parts(data: &DataDir, database: &Arc<Database>, clock: &Arc<dyn Clock>) -> Result<media::Parts> {
+    let folder = data.media();
+    let blobs = FileBlobs::open(&folder).with_context(|| format!("cannot use {} for images", folder.display()))?;
+    let pipeline = ImageThreads::new(cores(), IMAGE_QUEUE).context("cannot start the threads for images")?;
+    Ok(media::Parts {
+        media: Arc::new(SqliteMedia(database.clone())),
+        blobs: Arc::new(blobs) as Arc<dyn BlobStore>,
+        pipeline: Arc::new(pipeline) as Arc<dyn ImagePipeline>,
+        clock: clock.clone(),
+    })
+}
+
+fn links(settings: &Settings, public_url: &str) -> Links {
+    let media = match &settings.data.media_public_url {
+        Some(url) => format!("{}/", url.as_str()),
+        None => format!("{public_url}/media/"),
+    };
+    Links { media: media.into() }
+}
+
+/// What only the inside may see.
+fn internal(metrics: PrometheusHandle) -> Router {
+    Router::new().route("/metrics", get(async move || metrics.render())).route("/healthz", get(async || "ok"))
+}
+
+async fn keep_metrics_small(metrics: PrometheusHandle, mut stop: watch::Receiver<bool>) {
+    while !*stop.borrow() {
+        metrics.run_upkeep();
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(5)) => {}
+            _ = stop.changed() => {}
+        }
+    }
+}
+
+/// The database as readiness sees it.
+struct Records(Arc<Database>);
+
+#[async_trait]
+impl Dependency for Records {
+    fn name(&self) -> &'static str {
+        "sqlite"
+    }
+
+    async fn check(&self) -> echo_domain::Result<()> {
+        self.0.ping().await
+    }
+}
+
+fn cores() -> usize {
+    available_parallelism().map_or(1, std::num::NonZero::get)
+}

@@ -1,0 +1,23 @@
+//! What `echod` can be told to do.
+
+pub(crate) mod config;
+pub(crate) mod health;
+pub(crate) mod serve;
+pub(crate) mod user;
+
+use clap::Subcommand;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the API; what happens without a command
+    Serve,
+    /// Create, list and change accounts, also while the server runs
+    User {
+        #[command(subcommand)]
+        command: user::UserCommand,
+    },
+    /// Show every setting, where it comes from, and no secret
+    Config,
+    /// Ask the running server whether it is well; exits 1 when it is not
+    Health,
+}

@@ -1,0 +1,101 @@
+//! `echod serve`
+
+use std::net::SocketAddr;
+
+use anyhow::{Context, Result};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+use crate::{assemble, config::Settings, data_dir::DataDir, listener, system::say, telemetry};
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// When it cannot start: one line that names the setting and the cure.
+pub(crate) fn run(settings: Settings) -> Result<()> {
+    settings.check()?;
+    telemetry::log(&settings.log)?;
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    runtime.block_on(serve(settings))
+}
+
+async fn serve(settings: Settings) -> Result<()> {
+    let data = DataDir::open(&settings.data.data_dir)?;
+    let _served = data.serve()?;
+    let public = listener::bind(SocketAddr::new(settings.listen.host, settings.listen.port), "PORT or HOST").await?;
+    let internal = match settings.listen.internal_addr.0 {
+        Some(address) => Some(listener::bind(address, "INTERNAL_ADDR").await?),
+        None => None,
+    };
+    let here = format!("http://localhost:{}", public.local_addr()?.port());
+    let public_url = settings.listen.public_url.as_ref().map_or(here.as_str(), |url| url.as_str());
+
+    let base = assemble::base(&settings, &data)?;
+    let database = base.database.clone();
+    let echo = assemble::echo(&settings, &data, base, public_url, telemetry::metrics()?)?;
+    let (stop, stopped) = watch::channel(false);
+    stop_on_signals(stop)?;
+    let (app, inside) = (echo.app.clone(), echo.internal.clone());
+    let workers = echo.start_workers(&stopped);
+
+    let metrics = internal.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+    // Nobody reading is no reason not to serve.
+    let _ = say(&welcome(&here, &data, metrics));
+    let inside = async {
+        if let Some(listener) = internal {
+            listener::serve(listener, inside, stopped.clone()).await;
+        }
+    };
+    tokio::join!(listener::serve(public, app, stopped.clone()), inside);
+    workers.join_all().await;
+    tokio::task::spawn_blocking(move || database.close()).await?;
+    let _ = say("Echo has stopped. Everything is kept.");
+    Ok(())
+}
+
+fn welcome(here: &str, data: &DataDir, metrics: Option<SocketAddr>) -> String {
+    let metrics = metrics.map_or_else(|| "off".to_owned(), |address| format!("http://{address}/metrics"));
+    format!(
+        "\nEcho {version} is ready at {here}\n\n  \
+           API     {here}/docs\n  \
+           Data    {data} (database, images, keys)\n  \
+           Metrics {metrics}\n\n\
+         Try it:\n\n  \
+           curl -H 'Content-Type: application/json' {here}/api/auth/signup \\\n    \
+             -d '{{\"name\":\"Ana\",\"username\":\"ana_lima\",\"email\":\"ana@example.com\",\"password\":\"correct horse\"}}'\n\n\
+         `echod --help` tells the settings. Ctrl-C stops it.\n",
+        version = env!("CARGO_PKG_VERSION"),
+        data = data.path.display(),
+    )
+}
+
+/// Ctrl-C and SIGTERM end it in peace; a second one at once.
+fn stop_on_signals(stop: watch::Sender<bool>) -> Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if stop.send_replace(true) {
+                std::process::exit(130);
+            }
+            let _ = say("Stopping: running requests end, nothing new is accepted.");
+        }
+    });
+    Ok(())
+}
+
+/// Every connection is a file: as many as the system lets this process have.
+fn raise_file_limit() {
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the limit of open files stays");
+    }
+}

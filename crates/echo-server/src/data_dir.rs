@@ -1,0 +1,62 @@
+//! The data folder: there, writable, and served by one process at a time.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
+
+/// Where things lie in the data folder.
+pub(crate) struct DataDir {
+    pub(crate) path: PathBuf,
+}
+
+/// Held by the one process that serves the folder; the system lets go when the process ends, however it ends.
+pub(crate) struct Served {
+    _lock: File,
+}
+
+impl DataDir {
+    /// Makes the folder when it is not there.
+    ///
+    /// # Errors
+    /// Naming the folder and the setting.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        let unusable = || format!("cannot use the data folder {} (set DATA_DIR to a writable folder)", path.display());
+        fs::create_dir_all(path).with_context(unusable)?;
+        let path = fs::canonicalize(path).with_context(unusable)?;
+        Ok(Self { path })
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path.join("echo.db")
+    }
+
+    pub(crate) fn media(&self) -> PathBuf {
+        self.path.join("media")
+    }
+
+    /// Claims the folder for this process.
+    ///
+    /// # Errors
+    /// When another serves it, or it is not writable.
+    pub(crate) fn serve(&self) -> Result<Served> {
+        let path = self.path.join("echod.lock");
+        let unusable =
+            || format!("cannot write to the data folder {} (set DATA_DIR to a writable folder)", self.path.display());
+        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path).with_context(unusable)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Served { _lock: lock }),
+            Err(Errno::WOULDBLOCK) => bail!(
+                "another echod serves {} already: stop it, or set DATA_DIR to another folder",
+                self.path.display()
+            ),
+            Err(error) => Err(error).with_context(unusable),
+        }
+    }
+}

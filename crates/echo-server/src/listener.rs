@@ -1,0 +1,99 @@
+//! Sockets: accepting connections, under limits, and letting them end in peace.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::{Context, Result};
+use axum::{
+    body::Body,
+    extract::{ConnectInfo, Request},
+    response::Response,
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::{GracefulShutdown, Watcher},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
+};
+use tower::{Service, ServiceExt};
+
+/// How long a client may take to send the head of a request, and so how long an idle connection lives.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long requests that run may take when everything ends.
+const DRAIN: Duration = Duration::from_secs(25);
+/// Connections at a time; more wait to be accepted.
+const CONNECTIONS: usize = 16_384;
+
+/// Binds the address that `setting` gives.
+///
+/// # Errors
+/// Naming the setting.
+pub(crate) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (set {setting} to another)"))
+}
+
+/// Serves `app` until `stop` becomes true; then accepts no more, and returns when what runs is done.
+pub(crate) async fn serve<S>(listener: TcpListener, app: S, mut stop: watch::Receiver<bool>)
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    let graceful = GracefulShutdown::new();
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    while !*stop.borrow() {
+        tokio::select! {
+            Ok((stream, peer, place)) = accept(&listener, &room) => {
+                let conversation = converse(stream, peer, app.clone(), graceful.watcher());
+                tokio::spawn(async move {
+                    conversation.await;
+                    drop(place);
+                });
+            }
+            _ = stop.changed() => {}
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some requests were cut off: they did not end in time");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    room: &Arc<Semaphore>,
+) -> Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = room.clone().acquire_owned().await?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => return Ok((stream, peer, place)),
+            Err(error) => {
+                // Out of file descriptors, most likely: others end, then there is room again.
+                tracing::warn!(error = &error as &dyn std::error::Error, "cannot accept a connection for now");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Answers what one client asks until it goes.
+async fn converse<S>(stream: TcpStream, peer: SocketAddr, app: S, watcher: Watcher)
+where
+    S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    // Replies are written whole: waiting to fill a packet only delays them.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: hyper::Request<Incoming>| {
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        app.clone().oneshot(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    // What breaks a connection is the client's business: it went, or sent what is no HTTP.
+    let _ = watcher.watch(connection).await;
+}

@@ -1,0 +1,41 @@
+//! `echod`: Echo as one program.
+
+mod assemble;
+mod commands;
+mod config;
+mod data_dir;
+mod listener;
+mod system;
+mod telemetry;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches};
+use commands::{Command, config::show, health, serve, user};
+use config::Cli;
+
+fn main() -> ExitCode {
+    // Settings may come from `.env`; what the environment already has goes first.
+    if let Err(error) = dotenvy::dotenv()
+        && !error.not_found()
+    {
+        return fail(&anyhow::anyhow!("cannot read .env: {error}"));
+    }
+    let matches = Cli::command().get_matches();
+    let outcome = Cli::from_arg_matches(&matches).map_err(|error| error.exit()).and_then(|cli: Cli| {
+        let settings = cli.settings;
+        match cli.command.unwrap_or(Command::Serve) {
+            Command::Serve => serve::run(settings),
+            Command::User { command } => user::run(&settings, command),
+            Command::Config => show(&settings, &matches),
+            Command::Health => health::run(&settings),
+        }
+    });
+    outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+}
+
+/// One clear line, whatever went wrong.
+fn fail(error: &anyhow::Error) -> ExitCode {
+    system::complain(&format!("echod: {error:#}"));
+    ExitCode::FAILURE
+}

@@ -1,7 +1,7 @@
 //! GIFs, rewritten frame by frame.
 
 use echo_domain::{Error, Result, media::Encoded};
-use gif::{DecodeOptions, Decoder, Encoder, Frame, MemoryLimit};
+use gif::{DecodeOptions, Encoder, Frame};
 use image::{DynamicImage, RgbaImage};
 
 use crate::limits;
@@ -11,16 +11,16 @@ use crate::limits;
 /// # Errors
 /// [`Error::TooLarge`] and [`Error::Unsupported`].
 pub(crate) fn rewrite(upload: &[u8]) -> Result<(DynamicImage, Encoded)> {
-    let mut decoder = open(upload).map_err(damaged)?;
+    check(upload)?;
+    let decoder = options().read_info(upload).map_err(damaged)?;
     let (width, height) = (decoder.width(), decoder.height());
-    limits::check_size(width.into(), height.into())?;
     let global_palette = decoder.global_palette().unwrap_or_default().to_vec();
     let mut encoder = Encoder::new(Vec::new(), width, height, &global_palette).map_err(Error::internal)?;
     encoder.set_repeat(decoder.repeat()).map_err(Error::internal)?;
 
     let mut first = None;
-    let mut budget = Budget::default();
-    while let Some(mut frame) = next_frame(&mut decoder, &mut budget)? {
+    for frame in decoder {
+        let mut frame = frame.map_err(damaged)?;
         if first.is_none() {
             let palette = frame.palette.as_deref().unwrap_or(&global_palette);
             first = Some(draw(&frame, palette, width.into(), height.into()));
@@ -34,34 +34,28 @@ pub(crate) fn rewrite(upload: &[u8]) -> Result<(DynamicImage, Encoded)> {
     Ok((first.into(), Encoded { bytes: bytes.into(), extension: "gif" }))
 }
 
-fn open(upload: &[u8]) -> Result<Decoder<&[u8]>, gif::DecodingError> {
+/// Reads what the file says of its size, skipping all pixels: a few bytes of those may stand for millions.
+fn check(upload: &[u8]) -> Result<()> {
+    let mut options = options();
+    options.skip_frame_decoding(true);
+    let mut decoder = options.read_info(upload).map_err(damaged)?;
+    limits::check_size(decoder.width().into(), decoder.height().into())?;
+    let (mut frames, mut pixels) = (0, 0);
+    while let Some(frame) = decoder.next_frame_info().map_err(damaged)? {
+        limits::check_size(frame.width.into(), frame.height.into())?;
+        frames += 1;
+        pixels += u64::from(frame.width) * u64::from(frame.height);
+        if frames > limits::FRAMES || pixels > limits::FRAME_PIXELS {
+            return Err(limits::too_much_animation());
+        }
+    }
+    Ok(())
+}
+
+fn options() -> DecodeOptions {
     let mut options = DecodeOptions::new();
     options.check_frame_consistency(true);
     options
-        .set_memory_limit(std::num::NonZeroU64::new(limits::PIXELS).map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
-    options.read_info(upload)
-}
-
-/// What an animation has used of what it may.
-#[derive(Default)]
-struct Budget {
-    frames: usize,
-    pixels: u64,
-}
-
-/// The next frame, unless it is one too many: that is found out before it is decoded.
-fn next_frame(decoder: &mut Decoder<&[u8]>, budget: &mut Budget) -> Result<Option<Frame<'static>>> {
-    let Some(frame) = decoder.next_frame_info().map_err(damaged)? else { return Ok(None) };
-    let mut frame = frame.clone();
-    budget.frames += 1;
-    budget.pixels += u64::from(frame.width) * u64::from(frame.height);
-    if budget.frames > limits::FRAMES || budget.pixels > limits::FRAME_PIXELS {
-        return Err(limits::too_much_animation());
-    }
-    let mut pixels = vec![0; decoder.buffer_size()];
-    decoder.read_into_buffer(&mut pixels).map_err(damaged)?;
-    frame.buffer = pixels.into();
-    Ok(Some(frame))
 }
 
 /// The frame where it belongs on an otherwise transparent canvas. An index without a colour is transparent too.
@@ -79,7 +73,6 @@ fn draw(frame: &Frame<'_>, palette: &[u8], width: u32, height: u32) -> RgbaImage
     canvas
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn damaged(_: gif::DecodingError) -> Error {
     limits::unsupported()
 }

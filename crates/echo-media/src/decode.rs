@@ -54,7 +54,6 @@ fn decoder_limits() -> Limits {
     decoder_limits
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn refused(error: ImageError) -> Error {
     match error {
         ImageError::Limits(_) => limits::too_many_pixels(),

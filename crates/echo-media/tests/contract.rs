@@ -1,5 +1,7 @@
 //! Files keep the promises of a place for blobs.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 use echo_media::FileBlobs;
 use tempfile::TempDir;
 

@@ -1,5 +1,7 @@
 //! What becomes of uploads, good and bad.
 
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
 mod animations;
 mod hostile;
 mod stills;

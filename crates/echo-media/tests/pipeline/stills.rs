@@ -120,7 +120,7 @@ async fn what_is_appended_to_an_image_is_gone() {
 #[tokio::test]
 async fn text_in_a_png_is_gone() {
     let png = encoded(&halves(8, 8), ImageFormat::Png);
-    // Behind the signature and IHDR; its checksum is that of `tEXtComment\0secret`.
+    // Goes behind the signature and IHDR.
     let mut chunk = b"\0\0\0\x0etEXtComment\0secret".to_vec();
     chunk.extend(crc32(&chunk[4..]).to_be_bytes());
     let upload = [&png[..33], &chunk, &png[33..]].concat();
@@ -168,7 +168,7 @@ async fn grey_and_deep_images_are_taken() {
 #[tokio::test]
 async fn colours_of_a_wider_space_are_shown_as_meant() {
     let p3 = moxcms::ColorProfile::new_display_p3().encode().unwrap();
-    let pixels = vec![[120, 200, 90]; 64].concat();
+    let pixels = [120, 200, 90].repeat(64);
     let (mut png, mut jpeg) = (Vec::new(), Vec::new());
     let mut encoder = PngEncoder::new(&mut png);
     encoder.set_icc_profile(p3.clone()).unwrap();

@@ -174,7 +174,7 @@ pub async fn what_was_refused_left_nothing(Backend { accounts, events, .. }: Bac
 
     assert_eq!(accounts.find(refused.id).await.unwrap(), None);
     assert_eq!(accounts.find_by_login(&Login::Username(refused.username)).await.unwrap(), None);
-    assert_list(&[alice.clone()], |page| accounts.list(page)).await;
+    assert_list(std::slice::from_ref(&alice), |page| accounts.list(page)).await;
     assert_eq!(left(&events).await, [sample::opened(&alice)]);
     signed_up(&accounts, "another").await;
 }

@@ -30,6 +30,7 @@ macro_rules! profile_store_contract {
             a_search_goes_on_past_a_thousand_who_have_only_the_grams
             search_follows_a_change_of_names
             who_is_found_is_listed_newest_first
+            a_search_meets_everyone_lasting_once_while_others_come_and_go
             following_counts_at_both_ends
             following_somebody_twice_conflicts
             following_is_not_found_when_either_end_is_gone
@@ -56,13 +57,11 @@ async fn opened(profiles: &Arc<dyn ProfileStore>, username: &str) -> Profile {
 }
 
 async fn opened_some<const N: usize>(profiles: &Arc<dyn ProfileStore>) -> [UserId; N] {
-    let all = [(); N].map(|()| sample::profile("someone", "Somebody"));
-    at_once(all.clone().map(|profile| {
-        let profiles = profiles.clone();
-        async move { profiles.open(&profile).await.unwrap() }
-    }))
-    .await;
-    all.map(|profile| profile.id)
+    let users = sample::ids();
+    for id in users {
+        profiles.open(&Profile { id, ..sample::profile("someone", "Somebody") }).await.unwrap();
+    }
+    users
 }
 
 async fn find(profiles: &Arc<dyn ProfileStore>, user: UserId) -> Option<Profile> {
@@ -368,6 +367,32 @@ pub async fn who_is_found_is_listed_newest_first(Backend { profiles, .. }: Backe
     for query in ["w", "wa", "walk", "walker in the walk"] {
         let search = Search::parse(query).unwrap();
         assert_list(&all, |page| profiles.search(&search, page)).await;
+    }
+}
+
+pub async fn a_search_meets_everyone_lasting_once_while_others_come_and_go(Backend { profiles, .. }: Backend) {
+    let all: [UserId; 30] = opened_some(&profiles).await;
+    let (lasting, passing): (Vec<_>, Vec<_>) = (0..30).partition(|n| n % 2 == 0);
+    let mut passing: Vec<_> = passing.into_iter().map(|n| all[n]).collect();
+    let search = Search::parse("someone").unwrap();
+
+    let walked = walk(3, async |page| {
+        let found = profiles.search(&search, page).await?;
+        // Those just seen, the one that the next page starts at among them, and the next that is yet to come.
+        for user in passing.extract_if(.., |user| found.items.iter().any(|profile| profile.id == *user)) {
+            profiles.erase(user, 10).await?;
+        }
+        if let Some(user) = passing.pop_if(|_| !found.items.is_empty()) {
+            profiles.erase(user, 10).await?;
+        }
+        opened(&profiles, "someone_new").await;
+        Ok(found)
+    })
+    .await;
+
+    assert!(walked.is_sorted_by(|a, b| a.id > b.id));
+    for n in lasting {
+        assert!(walked.iter().any(|profile| profile.id == all[n]), "{n}");
     }
 }
 

@@ -1,0 +1,31 @@
+//! Echo's API told as stories: the real `echod`, driven over HTTP.
+//!
+//! The stories share one server, started by the first of them. With `ECHO_TEST_URL` set they are told to the Echo at that
+//! address instead; those that need a process of their own are then left out, with a line that says so.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stderr, reason = "a story that is left out says so")]
+
+mod app;
+mod client;
+mod contract;
+mod echod;
+mod picture;
+mod wire;
+
+mod account_end;
+mod auth;
+mod cli;
+mod conventions;
+mod crash;
+mod faults;
+mod feed;
+mod hostile;
+mod idempotency;
+mod limits;
+mod media;
+mod openapi;
+mod posts;
+mod sessions;
+mod start;
+mod users;

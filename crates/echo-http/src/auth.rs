@@ -180,7 +180,7 @@ async fn sessions(
 
 /// End a session
 #[utoipa::path(delete, path = "/api/auth/sessions/{id}", tag = "auth", security(("bearer" = [])),
-    params(("id" = String, Path, description = "The session")),
+    params(("id" = String, Path, description = "The session", pattern = "^[0-9a-f]{24}$")),
     responses((status = 200, description = "Session ended", body = Envelope<Option<String>>)))]
 async fn end_session(
     State(auth): State<Arc<AuthService>>,

@@ -10,7 +10,7 @@ use axum::{
 };
 use echo_domain::{
     Error, MediaId,
-    media::{Blob, BlobStore, Image, MediaDesk, Picture},
+    media::{Blob, BlobStore, Image, MediaDesk, Picture, Variant},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -69,12 +69,7 @@ async fn upload(
     let alt = form.take_text("alt")?.unwrap_or_default();
     let file = form.take_file("file").ok_or_else(|| ApiError::malformed("file", "must be the file of an image"))?;
     let image = media.upload(viewer.id, id, file, &alt).await?;
-    let body = UploadedBody {
-        id: image.id.to_string(),
-        url: links.to(&image.location),
-        image: ImageFields::new(image, &links),
-    };
-    Ok(Reply::created("Image uploaded successfully", body))
+    Ok(Reply::created("Image uploaded successfully", UploadedBody::new(image, &links)))
 }
 
 /// An image's bytes
@@ -148,14 +143,6 @@ struct UploadedBody {
     #[serde(rename = "_id")]
     id: String,
     url: String,
-    #[serde(flatten)]
-    image: ImageFields,
-}
-
-/// What is told of an image beside its address.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct ImageFields {
-    public_id: String,
     width: u32,
     height: u32,
     /// <https://blurha.sh>
@@ -166,7 +153,7 @@ pub(crate) struct ImageFields {
 }
 
 #[derive(Serialize, ToSchema)]
-struct VariantBody {
+pub(crate) struct VariantBody {
     width: u32,
     url: String,
 }
@@ -178,20 +165,23 @@ pub(crate) struct PictureBody {
     public_id: String,
 }
 
-impl ImageFields {
-    pub(crate) fn new(image: Image, links: &Links) -> Self {
-        let variant = |variant: &echo_domain::media::Variant| VariantBody {
-            width: variant.width,
-            url: links.to(&variant.location),
-        };
+impl UploadedBody {
+    fn new(image: Image, links: &Links) -> Self {
         Self {
-            public_id: image.id.to_string(),
+            id: image.id.to_string(),
+            url: links.to(&image.location),
             width: image.width,
             height: image.height,
-            variants: image.variants.iter().map(variant).collect(),
+            variants: VariantBody::all(&image.variants, links),
             blurhash: image.blurhash,
             alt: image.alt,
         }
+    }
+}
+
+impl VariantBody {
+    pub(crate) fn all(variants: &[Variant], links: &Links) -> Vec<Self> {
+        variants.iter().map(|variant| Self { width: variant.width, url: links.to(&variant.location) }).collect()
     }
 }
 

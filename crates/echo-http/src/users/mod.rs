@@ -1,28 +1,27 @@
 //! `/api/users`: profiles, search, follows.
 
+mod body;
+mod form;
+
 use std::sync::Arc;
 
-use axum::{
-    body::Bytes,
-    extract::{FromRef, FromRequest, Request, State},
-};
-use echo_domain::{
-    Page, PostId, UserId,
-    auth::AuthService,
-    users::{Edit, OwnProfile, Profile, ProfileView, UserCard, UserService},
-};
+use axum::extract::{FromRef, State};
+use echo_domain::{PageRequest, UserId, auth::AuthService, users::UserService};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub(crate) use body::{OwnProfileBody, PersonBody};
+use body::{ProfileBody, PublicProfileBody};
+use form::{EditBody, EditForm, EditMultipart};
 
 use crate::{
     cursor::{Cursors, List, ListQuery, PageBody, limit},
     error::ApiResult,
     extract::{ApiJson, ApiPath, ApiQuery, CurrentUser, MaybeUser},
-    media::{Links, PictureBody},
-    multipart::{Form, is_form},
+    media::Links,
     posts::{AuthorBody, PostBody},
-    reply::{Envelope, Moment, Reply},
+    reply::{Envelope, Reply},
 };
 
 /// What the user routes need.
@@ -90,7 +89,7 @@ async fn search(
     ApiQuery(query): ApiQuery<SearchQuery>,
 ) -> ApiResult<Reply<FoundBody>> {
     let before = query.last_id.as_deref().map(|id| cursors.read_id("lastId", id)).transpose()?;
-    let page = echo_domain::PageRequest { before, limit: limit(query.limit.as_deref(), 10)? };
+    let page = PageRequest { before, limit: limit(query.limit.as_deref(), 10)? };
     let found = users.search(query.query.as_deref().unwrap_or_default(), page).await?;
     let pagination =
         PaginationBody { has_next_page: found.next.is_some(), last_id: found.next.map(|id| id.to_string()) };
@@ -123,7 +122,7 @@ async fn edit(
 
 /// Somebody's profile
 #[utoipa::path(get, path = "/api/users/{id}", tag = "users", security(("bearer" = [])),
-    params(("id" = String, Path, description = "The user")),
+    params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$")),
     responses((status = 200, description = "The profile", body = Envelope<ProfileBody>)))]
 async fn show(
     State(users): State<Arc<UserService>>,
@@ -138,7 +137,7 @@ async fn show(
 
 /// Follow
 #[utoipa::path(patch, path = "/api/users/{id}/follow", tag = "users", security(("bearer" = [])),
-    params(("id" = String, Path, description = "The user")),
+    params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$")),
     responses(
         (status = 200, description = "Following ana", body = Envelope<Option<String>>),
         (status = 409, description = "Followed already, or too many followed")))]
@@ -153,7 +152,7 @@ async fn follow(
 
 /// Unfollow
 #[utoipa::path(patch, path = "/api/users/{id}/unfollow", tag = "users", security(("bearer" = [])),
-    params(("id" = String, Path, description = "The user")),
+    params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$")),
     responses(
         (status = 200, description = "Unfollowed ana", body = Envelope<Option<String>>),
         (status = 409, description = "Not followed")))]
@@ -170,7 +169,7 @@ async fn unfollow(
 ///
 /// Newest first.
 #[utoipa::path(get, path = "/api/users/{id}/posts", tag = "users", security((), ("bearer" = [])),
-    params(("id" = String, Path, description = "The user"), ListQuery),
+    params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$"), ListQuery),
     responses((status = 200, description = "A page of posts", body = Envelope<PageBody<PostBody<AuthorBody>>>)))]
 async fn posts(
     State(users): State<Arc<UserService>>,
@@ -189,7 +188,7 @@ async fn posts(
 ///
 /// Newest first.
 #[utoipa::path(get, path = "/api/users/{id}/followers", tag = "users",
-    params(("id" = String, Path, description = "The user"), ListQuery),
+    params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$"), ListQuery),
     responses((status = 200, description = "A page of people", body = Envelope<PageBody<PersonBody>>)))]
 async fn followers(
     State(users): State<Arc<UserService>>,
@@ -207,7 +206,7 @@ async fn followers(
 ///
 /// Newest first.
 #[utoipa::path(get, path = "/api/users/{id}/following", tag = "users",
-    params(("id" = String, Path, description = "The user"), ListQuery),
+    params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$"), ListQuery),
     responses((status = 200, description = "A page of people", body = Envelope<PageBody<PersonBody>>)))]
 async fn following(
     State(users): State<Arc<UserService>>,
@@ -247,174 +246,7 @@ struct PaginationBody {
     last_id: Option<String>,
 }
 
-/// What to change; what is left out stays.
-#[derive(Deserialize, ToSchema)]
-struct EditForm {
-    #[schema(min_length = 1, max_length = 50)]
-    name: Option<String>,
-    #[schema(pattern = "^[A-Za-z0-9_]{4,32}$")]
-    username: Option<String>,
-    #[schema(max_length = 300)]
-    bio: Option<String>,
-    email: Option<String>,
-}
-
-/// What to change, with a picture.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "only describes the form; `EditBody` reads it")]
-#[schema(rename_all = "camelCase")]
-struct EditMultipart {
-    name: Option<String>,
-    username: Option<String>,
-    bio: Option<String>,
-    email: Option<String>,
-    /// JPEG, PNG, WebP or GIF, up to 10 MiB.
-    #[schema(value_type = Option<String>, format = Binary)]
-    profile_picture: Option<Bytes>,
-}
-
 #[derive(Deserialize, ToSchema)]
 struct DeleteForm {
     password: String,
-}
-
-/// What every profile shows.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct PublicProfileBody {
-    #[serde(rename = "_id")]
-    id: String,
-    name: String,
-    username: String,
-    bio: String,
-    profile_picture: PictureBody,
-    followers_count: u64,
-    following_count: u64,
-    posts_count: u64,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Moment,
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Moment,
-}
-
-/// The own profile.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct OwnProfileBody {
-    #[serde(flatten)]
-    profile: PublicProfileBody,
-    email: String,
-    #[schema(example = "user")]
-    role: &'static str,
-    /// The newest 100.
-    followers: Vec<String>,
-    /// The newest 100.
-    following: Vec<String>,
-}
-
-/// Somebody's profile.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-struct ProfileBody {
-    #[serde(flatten)]
-    profile: PublicProfileBody,
-    /// The newest 100.
-    followers: Vec<PersonBody>,
-    /// The newest 100.
-    following: Vec<PersonBody>,
-    /// The newest 20.
-    posts: Vec<PostBody<AuthorBody>>,
-    /// Goes on with `GET /api/users/{id}/posts`.
-    next_posts_cursor: Option<String>,
-    is_following: bool,
-    follows_you: bool,
-}
-
-/// Somebody in a list.
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(crate) struct PersonBody {
-    #[serde(rename = "_id")]
-    id: String,
-    name: String,
-    username: String,
-    profile_picture: PictureBody,
-}
-
-/// The body of a profile's change, in either form.
-struct EditBody(Edit);
-
-impl<S: Send + Sync> FromRequest<S> for EditBody {
-    type Rejection = crate::error::ApiError;
-
-    async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
-        if is_form(request.headers()) {
-            let mut form = Form::from_request(request, state).await?;
-            return Ok(Self(Edit {
-                name: form.take_text("name")?,
-                username: form.take_text("username")?,
-                bio: form.take_text("bio")?,
-                email: form.take_text("email")?,
-                picture: form.take_file("profilePicture"),
-            }));
-        }
-        let ApiJson(EditForm { name, username, bio, email }) = ApiJson::from_request(request, state).await?;
-        Ok(Self(Edit { name, username, bio, email, picture: None }))
-    }
-}
-
-impl PublicProfileBody {
-    fn new(profile: Profile, posts: u64, links: &Links) -> Self {
-        Self {
-            id: profile.id.to_string(),
-            name: profile.name,
-            username: profile.username,
-            bio: profile.bio,
-            profile_picture: PictureBody::new(profile.picture.as_ref(), links),
-            followers_count: profile.followers,
-            following_count: profile.following,
-            posts_count: posts,
-            created_at: profile.created.into(),
-            updated_at: profile.updated.into(),
-        }
-    }
-}
-
-impl OwnProfileBody {
-    pub(crate) fn new(own: OwnProfile, links: &Links) -> Self {
-        let ids = |users: Vec<UserId>| users.iter().map(ToString::to_string).collect();
-        Self {
-            email: own.account.email.as_str().to_owned(),
-            role: own.account.role.as_str(),
-            followers: ids(own.followers),
-            following: ids(own.following),
-            profile: PublicProfileBody::new(own.profile, own.posts_count, links),
-        }
-    }
-}
-
-impl ProfileBody {
-    fn new(view: ProfileView, cursors: &Cursors, links: &Links) -> Self {
-        let people = |cards: Vec<UserCard>| cards.into_iter().map(|card| PersonBody::new(card, links)).collect();
-        let Page { items, next } = view.posts;
-        Self {
-            followers: people(view.followers),
-            following: people(view.following),
-            posts: items.into_iter().map(|post| PostBody::new(post, links)).collect(),
-            next_posts_cursor: next.map(|id: PostId| cursors.seal(List::Posts, id.into())),
-            is_following: view.relation.is_following,
-            follows_you: view.relation.follows_you,
-            profile: PublicProfileBody::new(view.profile, view.posts_count, links),
-        }
-    }
-}
-
-impl PersonBody {
-    pub(crate) fn new(card: UserCard, links: &Links) -> Self {
-        Self {
-            id: card.id.to_string(),
-            profile_picture: PictureBody::new(card.picture.as_ref(), links),
-            name: card.name,
-            username: card.username,
-        }
-    }
 }

@@ -1,0 +1,134 @@
+//! Profiles as JSON shows them.
+
+use echo_domain::{
+    Page, PostId, UserId,
+    users::{OwnProfile, Profile, ProfileView, UserCard},
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::{
+    cursor::{Cursors, List},
+    media::{Links, PictureBody},
+    posts::{AuthorBody, PostBody},
+    reply::Moment,
+};
+
+/// What every profile shows.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PublicProfileBody {
+    #[serde(rename = "_id")]
+    id: String,
+    name: String,
+    username: String,
+    bio: String,
+    profile_picture: PictureBody,
+    followers_count: u64,
+    following_count: u64,
+    posts_count: u64,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Moment,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Moment,
+}
+
+/// The own profile.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct OwnProfileBody {
+    #[serde(flatten)]
+    profile: PublicProfileBody,
+    email: String,
+    #[schema(example = "user")]
+    role: &'static str,
+    /// The newest 100.
+    followers: Vec<String>,
+    /// The newest 100.
+    following: Vec<String>,
+}
+
+/// Somebody's profile.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ProfileBody {
+    #[serde(flatten)]
+    profile: PublicProfileBody,
+    /// The newest 100.
+    followers: Vec<PersonBody>,
+    /// The newest 100.
+    following: Vec<PersonBody>,
+    /// The newest 20.
+    posts: Vec<PostBody<AuthorBody>>,
+    /// Goes on with `GET /api/users/{id}/posts`.
+    next_posts_cursor: Option<String>,
+    is_following: bool,
+    follows_you: bool,
+}
+
+/// Somebody in a list.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PersonBody {
+    #[serde(rename = "_id")]
+    id: String,
+    name: String,
+    username: String,
+    profile_picture: PictureBody,
+}
+
+impl PublicProfileBody {
+    pub(super) fn new(profile: Profile, posts: u64, links: &Links) -> Self {
+        Self {
+            id: profile.id.to_string(),
+            name: profile.name,
+            username: profile.username,
+            bio: profile.bio,
+            profile_picture: PictureBody::new(profile.picture.as_ref(), links),
+            followers_count: profile.followers,
+            following_count: profile.following,
+            posts_count: posts,
+            created_at: profile.created.into(),
+            updated_at: profile.updated.into(),
+        }
+    }
+}
+
+impl OwnProfileBody {
+    pub(crate) fn new(own: OwnProfile, links: &Links) -> Self {
+        let ids = |users: Vec<UserId>| users.iter().map(ToString::to_string).collect();
+        Self {
+            email: own.account.email.as_str().to_owned(),
+            role: own.account.role.as_str(),
+            followers: ids(own.followers),
+            following: ids(own.following),
+            profile: PublicProfileBody::new(own.profile, own.posts_count, links),
+        }
+    }
+}
+
+impl ProfileBody {
+    pub(super) fn new(view: ProfileView, cursors: &Cursors, links: &Links) -> Self {
+        let people = |cards: Vec<UserCard>| cards.into_iter().map(|card| PersonBody::new(card, links)).collect();
+        let Page { items, next } = view.posts;
+        Self {
+            followers: people(view.followers),
+            following: people(view.following),
+            posts: items.into_iter().map(|post| PostBody::new(post, links)).collect(),
+            next_posts_cursor: next.map(|id: PostId| cursors.seal(List::Posts, id.into())),
+            is_following: view.relation.is_following,
+            follows_you: view.relation.follows_you,
+            profile: PublicProfileBody::new(view.profile, view.posts_count, links),
+        }
+    }
+}
+
+impl PersonBody {
+    pub(crate) fn new(card: UserCard, links: &Links) -> Self {
+        Self {
+            id: card.id.to_string(),
+            profile_picture: PictureBody::new(card.picture.as_ref(), links),
+            name: card.name,
+            username: card.username,
+        }
+    }
+}

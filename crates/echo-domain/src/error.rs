@@ -32,8 +32,8 @@ pub enum Error {
     /// Not a kind of file that Echo takes, or damaged.
     #[error("{0}")]
     Unsupported(FieldError),
-    /// No room for more media; everything else works.
-    #[error("There is no room for more media")]
+    /// No room for what was sent; what needs none works.
+    #[error("There is no room left")]
     StorageFull,
     /// A dependency did not answer or is at its limit; the same call may succeed after `retry_after`.
     #[error("{what} is unavailable, try again later")]

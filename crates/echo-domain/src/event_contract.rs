@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use crate::{
     Event, EventLog, Recorded, UserId,
@@ -199,6 +199,6 @@ pub async fn what_this_process_leaves_is_news(Backend { posts, events, .. }: Bac
 
     leave_some(&posts, 1).await;
 
-    news.changed().await.unwrap();
+    tokio::time::timeout(Duration::from_secs(10), news.changed()).await.expect("news, sooner or later").unwrap();
     assert_eq!(pending(&events, "ana").await.len(), 1);
 }

@@ -1,0 +1,24 @@
+# `just` lists what there is to do. Nothing here needs just: each recipe is one command.
+
+default:
+    @just --list
+
+# Serve at http://localhost:8000; settings as flags: `just run --port 9000`
+run *settings:
+    cargo run --release -- {{settings}}
+
+# The Rust tests, or those whose name has a word: `just test idempotency`
+test *words:
+    cargo test --workspace {{words}}
+
+# Everything that CI checks
+check:
+    ./scripts/test
+
+# Formatting, lints and the Rust tests, without what needs downloads
+quick:
+    ./scripts/test quick
+
+# Lay the code out as it should be
+fmt:
+    cargo fmt --all

@@ -15,7 +15,7 @@ test *words:
 check:
     ./scripts/test
 
-# Formatting, lints and the Rust tests, without what needs downloads
+# Formatting, lints and the Rust tests, without the tools from PyPI
 quick:
     ./scripts/test quick
 

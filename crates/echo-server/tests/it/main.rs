@@ -3,6 +3,7 @@
 //! The stories share one server, started by the first of them. With `ECHO_TEST_URL` set they are told to the Echo at that
 //! address instead; those that need a process of their own are then left out, with a line that says so.
 
+#![expect(unreachable_pub, reason = "`pub` is what a module offers to the stories; there is nobody else")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stderr, reason = "a story that is left out says so")]
 
@@ -26,6 +27,7 @@ mod limits;
 mod media;
 mod openapi;
 mod posts;
+mod readme;
 mod sessions;
 mod start;
 mod users;

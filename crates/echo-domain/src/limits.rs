@@ -40,19 +40,37 @@ pub trait RateLimiter: Send + Sync {
 pub struct LocalLimiter {
     clock: Arc<dyn Clock>,
     hasher: RandomState,
-    shards: [Mutex<HashMap<u64, i64>>; Self::SHARDS],
+    shards: [Mutex<Shard>; Self::SHARDS],
+}
+
+/// Some of the callers, each with the moment, in milliseconds, at which its allowance is whole again.
+struct Shard {
+    whole_at: HashMap<u64, i64>,
+    /// With so many callers, those whose allowance is whole are forgotten.
+    sweep_at: usize,
+}
+
+impl Shard {
+    const SWEEP_AT: usize = 1024;
+
+    fn forget_the_idle(&mut self, now: i64) {
+        self.whole_at.retain(|_, whole_at| *whole_at > now);
+        // Only when as many again have come: the work per caller stays the same however many there are.
+        self.sweep_at = Self::SWEEP_AT.max(self.whole_at.len() * 2);
+    }
 }
 
 impl LocalLimiter {
     const SHARDS: usize = 16;
-    /// When a shard has so many callers, those who may do everything again are forgotten.
-    const SWEEP_AT: usize = 8192;
 
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, hasher: RandomState::new(), shards: std::array::from_fn(|_| Mutex::default()) }
+        Self {
+            clock,
+            hasher: RandomState::new(),
+            shards: std::array::from_fn(|_| Mutex::new(Shard { whole_at: HashMap::new(), sweep_at: Shard::SWEEP_AT })),
+        }
     }
 
-    /// The moment, in milliseconds, at which the caller's allowance would be whole again, before and after this request.
     fn count(&self, policy: &Policy, caller: &str) -> Verdict {
         let window = i64::try_from(policy.window.as_millis()).unwrap_or(i64::MAX);
         let interval = window / i64::from(policy.quota.max(1));
@@ -60,11 +78,11 @@ impl LocalLimiter {
         // Keyed by a seeded hash: a clash of two callers is as likely as guessing 64 bits.
         let key = self.hasher.hash_one((policy.name, caller));
         let shard = &self.shards[usize::try_from(key % Self::SHARDS as u64).unwrap_or(0)];
-        let mut callers = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        if callers.len() >= Self::SWEEP_AT && !callers.contains_key(&key) {
-            callers.retain(|_, whole_at| *whole_at > now);
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        if shard.whole_at.len() >= shard.sweep_at {
+            shard.forget_the_idle(now);
         }
-        let whole_at = callers.entry(key).or_insert(now);
+        let whole_at = shard.whole_at.entry(key).or_insert(now);
         let next = (*whole_at).max(now) + interval;
         let wait = next - now - window;
         if wait > 0 {
@@ -120,17 +138,18 @@ mod tests {
     fn callers_without_debt_are_forgotten() {
         let clock = Arc::new(Hand::default());
         let limiter = LocalLimiter::new(clock.clone());
-        let callers = LocalLimiter::SHARDS * LocalLimiter::SWEEP_AT * 2;
-        for caller in 0..callers {
+        let many = LocalLimiter::SHARDS * Shard::SWEEP_AT;
+        let kept = || limiter.shards.iter().map(|shard| shard.lock().unwrap().whole_at.len()).sum::<usize>();
+        for caller in 0..many {
             limiter.count(&POLICY, &caller.to_string());
         }
+        assert_eq!(kept(), many);
 
         clock.0.store(120_000, Ordering::Relaxed);
-        for caller in 0..callers {
+        for caller in 0..many * 2 {
             limiter.count(&POLICY, &format!("another {caller}"));
         }
 
-        let kept: usize = limiter.shards.iter().map(|shard| shard.lock().unwrap().len()).sum();
-        assert!(kept < callers + LocalLimiter::SHARDS * 2, "{kept}");
+        assert_eq!(kept(), many * 2);
     }
 }

@@ -137,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_that_nobody_waits_for_is_skipped() {
-        let workers = Workers::new("test", 1, 1, || 0).unwrap();
+        let workers = Workers::new("test", 1, 2, || 0).unwrap();
         let (finish, may_finish) = mpsc::channel::<()>();
         let (started, has_started) = mpsc::channel();
         let mut running = Box::pin(workers.run(move |_| {

@@ -8,6 +8,7 @@ mod etag;
 mod export;
 mod extract;
 mod feed;
+mod hear_out;
 mod idempotency;
 mod limits;
 mod media;
@@ -104,6 +105,7 @@ fn surround(router: Router, around: Surroundings) -> Router {
         .layer(cors)
         .layer(from_fn_with_state(around.bounds, observe::observe))
         .layer(from_fn_with_state(around.callers, caller::identify))
+        .layer(from_fn(hear_out::hear_out))
 }
 
 fn cors(origins: Vec<HeaderValue>) -> CorsLayer {

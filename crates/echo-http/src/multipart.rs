@@ -37,6 +37,9 @@ impl<S: Send + Sync> FromRequest<S> for Form {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> ApiResult<Self> {
+        if !is_form(request.headers()) {
+            return Err(ApiError::WrongContentType { expected: "multipart/form-data" });
+        }
         let mut multipart = Multipart::from_request(request, state)
             .await
             .map_err(|error| ApiError::malformed("body", error.body_text()))?;

@@ -54,7 +54,7 @@ pub(crate) fn empty() -> utoipa::openapi::OpenApi {
     document
 }
 
-/// Says of every operation which failures it shares with others of its kind.
+/// Says of every operation which replies it shares with others of its kind.
 pub(crate) fn complete(document: &mut utoipa::openapi::OpenApi) {
     for (path, item) in &mut document.paths.paths {
         let operations = [
@@ -66,37 +66,48 @@ pub(crate) fn complete(document: &mut utoipa::openapi::OpenApi) {
         ];
         for (method, operation) in operations {
             if let Some(operation) = operation {
-                add_failures(path, &method, operation);
+                name_by_area(operation);
+                add_shared_replies(path, &method, operation);
             }
         }
     }
 }
 
-fn add_failures(path: &str, method: &HttpMethod, operation: &mut Operation) {
-    let mut failures = vec![
+/// Handlers of several areas have one name: `posts_show`, `users_show`.
+fn name_by_area(operation: &mut Operation) {
+    let area = operation.tags.iter().flatten().next();
+    if let (Some(area), Some(name)) = (area, &operation.operation_id) {
+        operation.operation_id = Some(format!("{area}_{name}"));
+    }
+}
+
+fn add_shared_replies(path: &str, method: &HttpMethod, operation: &mut Operation) {
+    let mut shared = vec![
         ("400", "The input breaks a rule"),
         ("408", "It took too long"),
         ("429", "Too many requests; see Retry-After"),
         ("500", "Our fault; the log has it under the request id"),
         ("503", "At the limit, or a dependency is gone; see Retry-After"),
     ];
+    if *method == HttpMethod::Get {
+        shared.push(("304", "What `If-None-Match` names is still the same"));
+    }
     if operation.security.is_some() {
-        failures.push(("401", "Not signed in, or no longer"));
+        shared.push(("401", "Not signed in, or no longer"));
     }
     if path.contains('{') {
-        failures.push(("404", "There is no such thing"));
+        shared.push(("404", "There is no such thing"));
     }
     if operation.request_body.is_some() {
-        failures.push(("413", "Too large"));
-        failures.push(("415", "Not a type that is taken"));
+        shared.push(("413", "Too large"));
+        shared.push(("415", "Not a type that is taken"));
     }
     if *method == HttpMethod::Post {
-        failures
-            .push(("409", "It contradicts what is kept, or the first request with this Idempotency-Key still runs"));
-        failures.push(("413", "Too large"));
-        failures.push(("422", "This Idempotency-Key was used for another request"));
+        shared.push(("409", "It contradicts what is kept, or the first request with this Idempotency-Key still runs"));
+        shared.push(("413", "Too large"));
+        shared.push(("422", "This Idempotency-Key was used for another request"));
     }
-    for (status, description) in failures {
+    for (status, description) in shared {
         operation
             .responses
             .responses

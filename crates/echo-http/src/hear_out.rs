@@ -1,0 +1,66 @@
+//! A reply that does not wait for the whole request must still reach a client that is sending.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, BodyDataStream, Bytes, HttpBody},
+    extract::Request,
+    http::header,
+    middleware::Next,
+    response::Response,
+};
+use futures_util::{Stream, StreamExt};
+use tokio::runtime::Handle;
+
+use crate::multipart::FORM_LIMIT;
+
+/// How long the rest of a body is read that nobody wants.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Reads on, up to a limit, what a refused request is still sending. To close a connection on unread bytes resets it, and
+/// the client may never see the reply that says why (RFC 9112 §9.6).
+pub(crate) async fn hear_out(request: Request, next: Next) -> Response {
+    // Who asks first (`Expect: 100-continue`) sends nothing after a refusal.
+    if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
+        return next.run(request).await;
+    }
+    next.run(request.map(|body| Body::from_stream(HeardOut(Some(body.into_data_stream()))))).await
+}
+
+/// A body that is read to its end even if it is dropped before; `None` at the end.
+struct HeardOut(Option<BodyDataStream>);
+
+impl Stream for HeardOut {
+    type Item = Result<Bytes, axum::Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        let chunk = ready!(body.poll_next_unpin(cx));
+        if !matches!(chunk, Some(Ok(_))) {
+            self.0 = None;
+        }
+        Poll::Ready(chunk)
+    }
+}
+
+impl Drop for HeardOut {
+    fn drop(&mut self) {
+        if let (Some(rest), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(PATIENCE, discard(rest)));
+        }
+    }
+}
+
+async fn discard(mut rest: BodyDataStream) {
+    let mut read = 0;
+    while let Some(Ok(chunk)) = rest.next().await {
+        read += chunk.len();
+        if read > FORM_LIMIT {
+            return;
+        }
+    }
+}

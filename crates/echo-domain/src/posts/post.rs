@@ -4,7 +4,11 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use crate::{BlockId, CommentId, Error, MediaId, PostId, Result, Timestamp, UserId, media::Image, text};
+use crate::{
+    BlockId, CommentId, Error, MediaId, PostId, Result, Timestamp, UserId,
+    media::{AltText, Image},
+    text,
+};
 
 /// Blocks of text and images, in the author's order. Never changes once published.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +96,7 @@ impl Draft {
     pub const BLOCKS_MAX: usize = 20;
     pub const TEXT_MAX: usize = 5000;
 
-    /// Blocks in the order of their numbers; gaps close up. Texts are trimmed.
+    /// Blocks in the order of their numbers; gaps close up. Texts and descriptions are trimmed.
     ///
     /// # Errors
     /// [`Error::Invalid`] naming each block that breaks a rule.
@@ -106,12 +110,19 @@ impl Draft {
         let mut errors = Vec::new();
         let mut parsed = Vec::with_capacity(blocks.len());
         for (index, mut content) in blocks {
-            if let DraftContent::Text(text) = &mut content {
-                match text::parse("content", text, 1, Self::TEXT_MAX).map_err(|error| error.at(value_field(index))) {
-                    Ok(trimmed) => *text = trimmed,
-                    Err(Error::Invalid(found)) => errors.extend(found),
-                    Err(other) => return Err(other),
-                }
+            let checked = match &mut content {
+                DraftContent::Text(text) => text::parse("content", text, 1, Self::TEXT_MAX)
+                    .map(|trimmed| *text = trimmed)
+                    .map_err(|error| error.at(field(index, "value"))),
+                DraftContent::Upload { alt, .. } => AltText::parse(alt)
+                    .map(|trimmed| *alt = trimmed.into_string())
+                    .map_err(|error| error.at(field(index, "alt"))),
+                DraftContent::Uploaded(_) => Ok(()),
+            };
+            match checked {
+                Ok(()) => {}
+                Err(Error::Invalid(found)) => errors.extend(found),
+                Err(other) => return Err(other),
             }
             parsed.push(DraftBlock { index, content });
         }
@@ -126,12 +137,12 @@ impl Draft {
 impl DraftBlock {
     /// What an error about this block's value names.
     pub fn value_field(&self) -> String {
-        value_field(self.index)
+        field(self.index, "value")
     }
 }
 
-fn value_field(index: usize) -> String {
-    format!("content[{index}].value")
+fn field(index: usize, part: &str) -> String {
+    format!("content[{index}].{part}")
 }
 
 #[cfg(test)]

@@ -64,7 +64,10 @@ async fn an_export_has_everything_that_one_made() {
     let read = |name: &str| -> Value { serde_json::from_slice(&files[name]).unwrap() };
     assert_eq!((&read("profile.json")["email"], &read("profile.json")["_id"]), (&json!(ana.email), &json!(ana.id)));
     assert_eq!(ids(&read("posts.json")), posts);
-    assert_eq!((&read("comments.json")[0]["content"], &read("comments.json")[0]["post"]), (&json!("nice, bob 😀"), &json!(bobs.id)));
+    assert_eq!(
+        (&read("comments.json")[0]["content"], &read("comments.json")[0]["post"]),
+        (&json!("nice, bob 😀"), &json!(bobs.id))
+    );
     assert_eq!(read("likes.json")[0]["post"], bobs.id);
     assert_eq!(ids(&read("followers.json")), [bob.id.as_str()]);
     assert_eq!(ids(&read("following.json")), [bob.id.as_str()]);
@@ -141,7 +144,9 @@ async fn whoever_left_is_gone_from_every_read() {
             && nobody.walk(&format!("{}/followers", bob.path()), 100, |_| false).await.is_empty()
     };
     eventually("all that ana made is gone", GONE_WITHIN, gone).await;
-    for login in [json!({"username": ana.username, "password": PASSWORD}), json!({"email": ana.email, "password": PASSWORD})] {
+    for login in
+        [json!({"username": ana.username, "password": PASSWORD}), json!({"email": ana.email, "password": PASSWORD})]
+    {
         nobody.post("/api/auth/login").json(login).await.refused(401, "invalid_credentials");
     }
     nobody.post("/api/auth/refresh").json(json!({"refreshToken": ana.refresh_token})).await.expect(403);

@@ -240,13 +240,18 @@ pub fn text(value: &Value) -> String {
 /// The `_id` of each.
 #[track_caller]
 pub fn ids(list: &Value) -> Vec<String> {
-    list.as_array().unwrap_or_else(|| panic!("a list was expected here: {list}")).iter().map(|it| text(&it["_id"])).collect()
+    list.as_array()
+        .unwrap_or_else(|| panic!("a list was expected here: {list}"))
+        .iter()
+        .map(|it| text(&it["_id"]))
+        .collect()
 }
 
 /// The names of the fields of an object, sorted.
 #[track_caller]
 pub fn fields(object: &Value) -> Vec<String> {
-    let mut fields: Vec<_> = object.as_object().unwrap_or_else(|| panic!("no object: {object}")).keys().cloned().collect();
+    let mut fields: Vec<_> =
+        object.as_object().unwrap_or_else(|| panic!("no object: {object}")).keys().cloned().collect();
     fields.sort();
     fields
 }

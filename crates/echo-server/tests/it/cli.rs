@@ -30,7 +30,9 @@ fn help_teaches_the_commands_and_the_settings() {
 
     let help = said(&run(echod(folder.path()).arg("--help"), ""));
 
-    for word in ["serve", "user", "config", "health", "--data-dir", "DATA_DIR", "PORT", "JWT_SECRET", "RATE_LIMITS", "Examples"] {
+    for word in
+        ["serve", "user", "config", "health", "--data-dir", "DATA_DIR", "PORT", "JWT_SECRET", "RATE_LIMITS", "Examples"]
+    {
         assert!(help.contains(word), "no {word} in:\n{help}");
     }
     let help = said(&run(echod(folder.path()).args(["user", "--help"]), ""));
@@ -45,9 +47,12 @@ fn the_settings_are_shown_without_secrets() {
     let secret = "do not show this to anybody, please";
     let mut command = echod(folder.path());
 
-    let shown = said(&run(command.env("JWT_SECRET", secret).env("PORT", "8123").args(["config", "--log-format", "json"]), ""));
+    let shown =
+        said(&run(command.env("JWT_SECRET", secret).env("PORT", "8123").args(["config", "--log-format", "json"]), ""));
 
-    let line = |name: &str| shown.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in:\n{shown}"));
+    let line = |name: &str| {
+        shown.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("no {name} in:\n{shown}"))
+    };
     assert!(!shown.contains(secret) && line("JWT_SECRET").contains("***"), "{shown}");
     assert!(line("PORT").contains("8123") && line("PORT").contains("environment"), "{shown}");
     assert!(line("LOG_FORMAT").contains("json") && line("LOG_FORMAT").contains("flag"), "{shown}");
@@ -61,7 +66,10 @@ fn settings_are_read_from_a_file_and_the_environment_goes_first() {
 
     let shown = said(&run(echod(folder.path()).env("HOST", "127.0.0.8").arg("config"), ""));
 
-    assert!(shown.contains("https://app.example.com") && shown.contains("127.0.0.8") && !shown.contains("127.0.0.9"), "{shown}");
+    assert!(
+        shown.contains("https://app.example.com") && shown.contains("127.0.0.8") && !shown.contains("127.0.0.9"),
+        "{shown}"
+    );
 }
 
 #[tokio::test]
@@ -83,7 +91,10 @@ async fn accounts_are_created_and_listed_while_the_server_runs() {
     let username = unique("ops");
     let email = format!("{username}@example.com");
     let create = |username: &str, email: &str, password: &str| {
-        server.run(&["user", "create", "--username", username, "--email", email, "--name", "Op", "--role", "admin"], password)
+        server.run(
+            &["user", "create", "--username", username, "--email", email, "--name", "Op", "--role", "admin"],
+            password,
+        )
     };
 
     said(&create(&username, &email, &format!("{PASSWORD}\n")));

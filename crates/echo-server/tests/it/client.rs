@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, IntoFuture},
+    panic::Location,
     pin::Pin,
 };
 
@@ -27,6 +28,8 @@ pub struct Call {
     method: Method,
     path: String,
     request: RequestBuilder,
+    /// The line of the story that makes it.
+    line: &'static Location<'static>,
 }
 
 /// What came back.
@@ -37,38 +40,45 @@ pub struct Reply {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+    line: &'static Location<'static>,
     /// The end of the server's log, for whoever reads why a test failed.
     log: String,
 }
 
 impl Client {
+    #[track_caller]
     pub fn get(&self, path: &str) -> Call {
         self.call(Method::GET, path)
     }
 
+    #[track_caller]
     pub fn post(&self, path: &str) -> Call {
         self.call(Method::POST, path)
     }
 
+    #[track_caller]
     pub fn put(&self, path: &str) -> Call {
         self.call(Method::PUT, path)
     }
 
+    #[track_caller]
     pub fn patch(&self, path: &str) -> Call {
         self.call(Method::PATCH, path)
     }
 
+    #[track_caller]
     pub fn delete(&self, path: &str) -> Call {
         self.call(Method::DELETE, path)
     }
 
     /// `path` may also be a link that the server gave out.
+    #[track_caller]
     pub fn call(&self, method: Method, path: &str) -> Call {
         let mut request = self.app.request(method.clone(), path);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        Call { app: self.app.clone(), method, path: path.to_owned(), request }
+        Call { app: self.app.clone(), method, path: path.to_owned(), request, line: Location::caller() }
     }
 }
 
@@ -103,12 +113,12 @@ impl Call {
 
     /// The reply, or `None` when the server went away before it was complete.
     pub async fn try_send(self) -> Option<Reply> {
-        let Self { app, method, path, request } = self;
+        let Self { app, method, path, request, line } = self;
         let response = request.send().await.ok()?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let body = response.bytes().await.ok()?.to_vec();
         let log = if status >= 500 { app.log.tail() } else { String::new() };
-        let reply = Reply { method, path, status, headers, body, log };
+        let reply = Reply { method, path, status, headers, body, line, log };
         reply.keeps_to_the_conventions();
         Contract::of(&app).await?.check(&reply);
         Some(reply)
@@ -120,10 +130,8 @@ impl IntoFuture for Call {
     type IntoFuture = Pin<Box<dyn Future<Output = Reply> + Send>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        let (app, what) = (self.app.clone(), format!("{} {}", self.method, self.path));
-        Box::pin(async move {
-            self.try_send().await.unwrap_or_else(|| panic!("{what}: no reply\n{}", app.log.tail()))
-        })
+        let (app, what) = (self.app.clone(), format!("{}: {} {}", self.line, self.method, self.path));
+        Box::pin(async move { self.try_send().await.unwrap_or_else(|| panic!("{what}: no reply\n{}", app.log.tail())) })
     }
 }
 
@@ -222,9 +230,9 @@ impl Reply {
 
 impl std::fmt::Display for Reply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { method, path, status, body, log, .. } = self;
+        let Self { method, path, status, body, line, log, .. } = self;
         let body: String = String::from_utf8_lossy(body).chars().take(2000).collect();
-        write!(f, "{method} {path} → {status}\n{body}\n{log}")
+        write!(f, "{method} {path} → {status}, called at {line}\n{body}\n{log}")
     }
 }
 

@@ -160,7 +160,11 @@ async fn every_limit_is_1_to_100() {
     let ana = app.sign_up("ana").await;
     let contract = crate::contract::Contract::of(&app).await.unwrap();
     let parameters = |definition: &Value| definition["parameters"].as_array().cloned().unwrap_or_default();
-    let lists: Vec<_> = contract.operations.iter().filter(|it| parameters(&it.definition).iter().any(|it| it["name"] == "limit")).collect();
+    let lists: Vec<_> = contract
+        .operations
+        .iter()
+        .filter(|it| parameters(&it.definition).iter().any(|it| it["name"] == "limit"))
+        .collect();
     assert!(lists.len() >= 8, "only {} lists take a limit", lists.len());
 
     let post = ana.publish("hello").await;

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::join_all;
 use reqwest::multipart::Form;
 use serde_json::json;
 
@@ -129,10 +130,12 @@ async fn what_was_acknowledged_survives_kill_9_again_and_again() {
             people.iter().map(|person| tokio::spawn(write(person.clone(), shared.clone(), replies.clone()))).collect();
         let busy = async || replies.load(Ordering::Relaxed) >= 30 * round;
         eventually("the writers write", Duration::from_secs(60), busy).await;
+        server.kill();
+        let done = join_all(writers).await;
         server.restart();
 
-        for (person, writer) in people.iter().zip(writers) {
-            let done = writer.await.unwrap();
+        for (person, done) in people.iter().zip(done) {
+            let done = done.unwrap();
             done.is_there(&server, person).await;
             counts_equal_a_recount(&server.anonymous(), person, &done.posts).await;
         }

@@ -87,7 +87,9 @@ impl SharedServer {
         let folder = tempfile::Builder::new().prefix("echo-it-").tempdir().unwrap().keep();
         let server = echod(&folder.join("data"));
         let mut shell = Command::new("/bin/sh");
-        shell.args(["-c", r#"trap '' INT HUP; "$0" & read -r _; kill -9 $!; wait; rm -rf "$PWD""#]).arg(server.get_program());
+        shell
+            .args(["-c", r#"trap '' INT HUP; "$0" & read -r _; kill -9 $!; wait; rm -rf "$PWD""#])
+            .arg(server.get_program());
         shell.env_clear().envs(server.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(&folder);
         shell.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut shell = shell.spawn().unwrap();

@@ -1,11 +1,6 @@
 //! What cannot work is said in one line, at once.
 
-use std::{
-    fs,
-    net::TcpListener,
-    path::Path,
-    process::Output,
-};
+use std::{fs, net::TcpListener, path::Path, process::Output};
 
 use rustix::process::Signal;
 

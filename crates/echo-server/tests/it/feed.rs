@@ -50,7 +50,10 @@ async fn the_feed_has_the_newest_posts_of_everyone() {
     let found = page["posts"].as_array().unwrap().iter().find(|it| it["_id"] == post.id);
     let view = app.anonymous().view(&post).await;
     assert_eq!(found, Some(&view));
-    assert_eq!(app.anonymous().get("/api/posts").await.expect(200).data()["posts"].as_array().map_or(0, Vec::len).max(10), 10);
+    assert_eq!(
+        app.anonymous().get("/api/posts").await.expect(200).data()["posts"].as_array().map_or(0, Vec::len).max(10),
+        10
+    );
 }
 
 #[tokio::test]
@@ -80,9 +83,7 @@ async fn there_is_a_next_page_only_if_there_is_one() {
     let app = TestApp::start().await;
     let ana = app.sign_up("ana").await;
     let posts = publish(&ana, 4).await;
-    let list = async |limit: usize| {
-        ana.get(&format!("{}/posts?limit={limit}", ana.path())).await.expect(200).data()
-    };
+    let list = async |limit: usize| ana.get(&format!("{}/posts?limit={limit}", ana.path())).await.expect(200).data();
 
     assert!(list(3).await["nextCursor"].is_string());
     assert!(list(4).await["nextCursor"].is_null());

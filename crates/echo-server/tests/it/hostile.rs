@@ -26,7 +26,11 @@ fn json_routes() -> Vec<(Method, String, Value)> {
         ),
         route(Method::POST, "/api/auth/login", json!({"username": "nobody", "password": PASSWORD})),
         route(Method::POST, "/api/auth/password", json!({"currentPassword": "x", "newPassword": PASSWORD})),
-        route(Method::PATCH, "/api/users/profile", json!({"name": "a", "username": unique("u"), "email": "a@b.example", "bio": "b"})),
+        route(
+            Method::PATCH,
+            "/api/users/profile",
+            json!({"name": "a", "username": unique("u"), "email": "a@b.example", "bio": "b"}),
+        ),
         route(Method::DELETE, "/api/users/me", json!({"password": "not it"})),
         route(Method::POST, "/api/posts", json!({"content": [{"type": "text", "value": "x"}]})),
         route(Method::PATCH, &format!("/api/posts/{NOBODY}/comment"), json!({"content": "x"})),
@@ -40,8 +44,20 @@ async fn what_is_no_json_object_is_refused() {
     let deep = "[".repeat(100_000);
     let deep_object = "{\"a\":".repeat(100_000);
     let bodies: [&[u8]; 14] = [
-        b"", b"{", b"nonsense", b"\"text\"", b"7", b"null", b"[]", b"[\"a\",\"b\",\"c\",\"d\"]", b"{\"name\":\"\xff\"}",
-        b"{\"name\":\"\\ud800\"}", b"\x00", b"{} {}", deep.as_bytes(), deep_object.as_bytes(),
+        b"",
+        b"{",
+        b"nonsense",
+        b"\"text\"",
+        b"7",
+        b"null",
+        b"[]",
+        b"[\"a\",\"b\",\"c\",\"d\"]",
+        b"{\"name\":\"\xff\"}",
+        b"{\"name\":\"\\ud800\"}",
+        b"\x00",
+        b"{} {}",
+        deep.as_bytes(),
+        deep_object.as_bytes(),
     ];
 
     for (method, path, _) in json_routes() {
@@ -101,14 +117,26 @@ async fn a_malformed_id_is_400_and_an_unknown_one_404_on_every_route() {
     let ana = app.sign_up("ana").await;
 
     for operation in &Contract::of(&app).await.unwrap().operations {
-        if !operation.path.contains('{') || operation.path.starts_with("/media") {
+        if !operation.path.contains('{') || !operation.path.starts_with("/api/") {
             continue;
         }
         let call = |path: &str| {
             let call = ana.call(operation.method.clone(), path);
             if operation.definition["requestBody"].is_object() { call.json(json!({"content": "x"})) } else { call }
         };
-        for bad in ["nonsense", "0", "-1", &NOBODY[1..], "0123456789abcdef012345678", "g123456789abcdef01234567", "%00", "%ff", "%F0%9F%98%80", "..%2f..", "%20"] {
+        for bad in [
+            "nonsense",
+            "0",
+            "-1",
+            &NOBODY[1..],
+            "0123456789abcdef012345678",
+            "g123456789abcdef01234567",
+            "%00",
+            "%ff",
+            "%F0%9F%98%80",
+            "..%2f..",
+            "%20",
+        ] {
             let reply = call(&operation.sample_path().replace(NOBODY, bad)).await.expect(400);
             assert!(reply.json()["errors"][0]["field"].is_string(), "{reply}");
         }
@@ -187,13 +215,20 @@ async fn a_body_of_another_type_is_refused() {
     let ana = app.sign_up("ana").await;
 
     for (method, path, body) in json_routes() {
-        for kind in ["text/plain", "application/x-www-form-urlencoded", "application/xml", "multipart/mixed; boundary=x", "nonsense"] {
+        for kind in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/xml",
+            "multipart/mixed; boundary=x",
+            "nonsense",
+        ] {
             let call = ana.call(method.clone(), &path).header("content-type", kind).body(body.to_string());
             call.await.refused(415, "unsupported_content_type");
         }
     }
     let body = json_routes()[1].2.to_string();
-    let typed = app.anonymous().post("/api/auth/login").header("content-type", "Application/JSON; charset=UTF-8").body(body);
+    let typed =
+        app.anonymous().post("/api/auth/login").header("content-type", "Application/JSON; charset=UTF-8").body(body);
     typed.await.refused(401, "invalid_credentials");
 }
 
@@ -202,17 +237,28 @@ async fn a_body_over_the_limit_is_refused() {
     let app = TestApp::start().await;
     let ana = app.sign_up("ana").await;
     let long = json!({"content": [{"type": "text", "value": "x".repeat(3 * 1024 * 1024)}]});
-    let large_file = || Form::new().text("content[0][type]", "image").part("content[0][value]", file(vec![7; 11 << 20]));
+    let large_file =
+        || Form::new().text("content[0][type]", "image").part("content[0][value]", file(vec![7; 11 << 20]));
 
     ana.post("/api/posts").json(long.clone()).await.refused(413, "body_too_large");
     ana.post("/api/posts").json(long).idempotency_key(&unique("k")).await.refused(413, "body_too_large");
     ana.post("/api/posts").form(large_file()).await.refused(413, "file_too_large");
     ana.post("/api/posts").form(large_file()).idempotency_key(&unique("k")).await.refused(413, "file_too_large");
     let form = (0..10).fold(Form::new(), |form, i| form.image_block(i, vec![7; 9 << 20]));
-    let reply = ana.post("/api/posts").form(form).try_send().await;
-    // The server need not read on: a client that is still writing may find the line cut.
-    assert!(reply.is_none_or(|reply| reply.status == 413));
+    ana.post("/api/posts").form(form).await.refused(413, "body_too_large");
     assert_eq!(ana.get("/api/users/me").await.expect(200).data()["postsCount"], 0);
+}
+
+#[tokio::test]
+async fn a_refusal_is_heard_by_a_client_that_is_still_sending() {
+    let app = TestApp::start().await;
+    let stranger = app.bearing(Some("expired, say"));
+
+    for _ in 0..10 {
+        let form = Form::new().text("content[0][type]", "image").part("content[0][value]", file(vec![7; 8 << 20]));
+        stranger.post("/api/posts").form(form).await.refused(401, "token_invalid");
+        stranger.post("/api/nothing").body(vec![7; 8 << 20]).await.refused(404, "route_not_found");
+    }
 }
 
 #[tokio::test]
@@ -225,9 +271,18 @@ async fn a_broken_form_is_refused() {
     let many = part.repeat(250).replace("content[0]", "c");
 
     for body in [
-        String::new(), "--b".into(), "--b--".into(), "nonsense".into(), part.into(), format!("{part}{value}"),
-        format!("{part}{value}--other--"), format!("{part}{part}{value}--b--"), format!("{nameless}--b--"), format!("{many}--b--"),
-        format!("{part}--b\r\nContent-Disposition: nonsense\r\n\r\n--b--"), format!("--b\r\n{}\r\n\r\n--b--", "X: y\r\n".repeat(500)),
+        String::new(),
+        "--b".into(),
+        "--b--".into(),
+        "nonsense".into(),
+        part.into(),
+        format!("{part}{value}"),
+        format!("{part}{value}--other--"),
+        format!("{part}{part}{value}--b--"),
+        format!("{nameless}--b--"),
+        format!("{many}--b--"),
+        format!("{part}--b\r\nContent-Disposition: nonsense\r\n\r\n--b--"),
+        format!("--b\r\n{}\r\n\r\n--b--", "X: y\r\n".repeat(500)),
     ] {
         for path in ["/api/posts", "/api/media"] {
             let call = ana.post(path).header("content-type", "multipart/form-data; boundary=b").body(body.clone());
@@ -238,7 +293,10 @@ async fn a_broken_form_is_refused() {
         ana.post("/api/posts").header("content-type", kind).body(format!("{part}{value}--b--")).await.expect(400);
     }
     assert_eq!(ana.get("/api/users/me").await.expect(200).data()["postsCount"], 0);
-    let whole = ana.post("/api/posts").header("content-type", "multipart/form-data; boundary=b").body(format!("{part}{value}--b--"));
+    let whole = ana
+        .post("/api/posts")
+        .header("content-type", "multipart/form-data; boundary=b")
+        .body(format!("{part}{value}--b--"));
     whole.await.expect(201);
 }
 
@@ -247,7 +305,18 @@ async fn names_of_blocks_that_are_none_are_refused_or_ignored_but_never_a_fault(
     let app = TestApp::start().await;
     let ana = app.sign_up("ana").await;
 
-    for name in ["content[0][constructor]", "content[0][__proto__]", "content[99999999999999999999][type]", "content[-1][type]", "content[0][type][x]", "content[][type]", "content[0", "__proto__[x]", "content[1e3][type]", "content[4294967296][value]"] {
+    for name in [
+        "content[0][constructor]",
+        "content[0][__proto__]",
+        "content[99999999999999999999][type]",
+        "content[-1][type]",
+        "content[0][type][x]",
+        "content[][type]",
+        "content[0",
+        "__proto__[x]",
+        "content[1e3][type]",
+        "content[4294967296][value]",
+    ] {
         let form = Form::new().text_block(0, "x").text(name.to_owned(), "text");
         let reply = ana.post("/api/posts").form(form).await;
         assert!([201, 400].contains(&reply.status), "{name}: {reply}");
@@ -284,9 +353,22 @@ async fn what_is_hardly_http_does_no_harm() {
         assert!(status.is_none_or(|status| [400, 414, 431].contains(&status)), "{status:?}");
     }
     // Cut in the middle of its body.
-    let head = "POST /api/auth/login HTTP/1.1\r\nHost: echo\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{";
+    let head =
+        "POST /api/auth/login HTTP/1.1\r\nHost: echo\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n{";
     let status = wire::send(&app, head.as_bytes()).await;
     assert!(status.is_none_or(|status| status == 400 || status == 408), "{status:?}");
+    for path in [
+        "/media/../echo.db",
+        "/media/..%2fecho.db",
+        "/media//etc/passwd",
+        "/docs/../../etc/passwd",
+        "*",
+        "http://[",
+        "/a b",
+    ] {
+        let status = wire::send(&app, &wire::request(&format!("GET {path} HTTP/1.1"), b"")).await;
+        assert!(status.is_none_or(|status| status == 400 || status == 404), "{path}: {status:?}");
+    }
     is_well(&app.anonymous()).await;
 }
 
@@ -294,7 +376,16 @@ async fn what_is_hardly_http_does_no_harm() {
 async fn odd_addresses_are_told_in_the_envelope() {
     let app = TestApp::start().await;
 
-    for path in ["/api/users/%ff", "/%00", "/api//posts", "/api/posts/%2e%2e/x", "/api/posts?%ff=%ff&&&==", "//", "/api/posts?limit=1&limit=2", "/api/posts?limit[]=1"] {
+    for path in [
+        "/api/users/%ff",
+        "/%00",
+        "/api//posts",
+        "/api/posts/%2e%2e/x",
+        "/api/posts?%ff=%ff&&&==",
+        "//",
+        "/api/posts?limit=1&limit=2",
+        "/api/posts?limit[]=1",
+    ] {
         let reply = app.anonymous().get(path).await;
         assert!([200, 400, 401, 404].contains(&reply.status), "{reply}");
     }

@@ -74,7 +74,10 @@ async fn what_needs_a_token_is_refused_without_one() {
 
     for operation in &Contract::of(&app).await.unwrap().operations {
         if operation.needs_sign_in {
-            app.anonymous().call(operation.method.clone(), &operation.sample_path()).await.refused(401, "token_missing");
+            app.anonymous()
+                .call(operation.method.clone(), &operation.sample_path())
+                .await
+                .refused(401, "token_missing");
         }
     }
 }

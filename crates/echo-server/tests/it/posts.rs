@@ -55,7 +55,8 @@ async fn blocks_are_in_the_order_of_their_numbers_whatever_order_they_arrive_in(
     let app = TestApp::start().await;
     let ana = app.sign_up("ana").await;
     let numbers = [10, 2, 9, 0, 11, 1];
-    let shuffled = numbers.iter().fold(Form::new(), |form, i| form.text(format!("content[{i}][value]"), format!("{i}")));
+    let shuffled =
+        numbers.iter().fold(Form::new(), |form, i| form.text(format!("content[{i}][value]"), format!("{i}")));
     let form = numbers.iter().rev().fold(shuffled, |form, i| form.text(format!("content[{i}][type]"), "text"));
 
     let post = ana.post("/api/posts").form(form).await.expect(201).data();
@@ -117,7 +118,9 @@ async fn what_is_wrong_with_a_form_is_told_by_block() {
     publish(good().text_block(3, "a\0b")).await.names(&["content[3].value"]);
     publish(good().text("content[3][type]", "image")).await.names(&["content[3].value"]);
     publish(good().image_block(3, Vec::new())).await.names(&["content[3].value"]);
-    publish(good().image_block(3, png(8, 8)).text("content[3][alt]", "x".repeat(1001))).await.names(&["content[3].alt"]);
+    publish(good().image_block(3, png(8, 8)).text("content[3][alt]", "x".repeat(1001)))
+        .await
+        .names(&["content[3].alt"]);
     publish((0..21).fold(Form::new(), |form, i| form.text_block(i, "x"))).await.names(&["content"]);
     publish((0..20).fold(Form::new(), |form, i| form.text_block(i, &"é".repeat(5000)))).await.expect(201);
 }
@@ -191,7 +194,10 @@ async fn a_like_put_or_deleted_twice_counts_once() {
     }
     for _ in 0..2 {
         let reply = bob.delete(&post.at("like")).await.expect(200);
-        assert_eq!((reply.message().as_str(), reply.data()), ("Post unliked", json!({"likesCount": 1, "liked": false})));
+        assert_eq!(
+            (reply.message().as_str(), reply.data()),
+            ("Post unliked", json!({"likesCount": 1, "liked": false}))
+        );
     }
 }
 
@@ -267,7 +273,10 @@ async fn a_comment_has_1_to_300_characters() {
     comment(json!({"content": format!(" {} ", "😀".repeat(300))})).await.expect(200);
 
     assert_eq!(ana.view(&post).await["commentCount"], 1);
-    ana.patch(&format!("/api/posts/{NOBODY}/comment")).json(json!({"content": "x"})).await.refused(404, "post_not_found");
+    ana.patch(&format!("/api/posts/{NOBODY}/comment"))
+        .json(json!({"content": "x"}))
+        .await
+        .refused(404, "post_not_found");
 }
 
 #[tokio::test]

@@ -96,9 +96,9 @@ async fn a_refresh_token_is_needed_and_must_be_one_of_ours() {
 
     app.anonymous().post("/api/auth/refresh").await.expect(401);
     app.anonymous().post("/api/auth/refresh").json(json!({})).await.expect(401);
-    for token in ["", "garbage", "a.b.c", &forged, ana.token(), &"x".repeat(4000)] {
+    for token in ["garbage", "a.b.c", &forged, ana.token(), &"x".repeat(4000)] {
         refresh(&app, token).await.refused(403, "refresh_token_invalid");
-        app.anonymous().post("/api/auth/refresh").refresh_cookie(token).await.expect(if token.is_empty() { 401 } else { 403 });
+        app.anonymous().post("/api/auth/refresh").refresh_cookie(token).await.refused(403, "refresh_token_invalid");
     }
     refresh(&app, &ana.refresh_token).await.expect(200);
 }

@@ -50,8 +50,9 @@ async fn an_end_waits_for_what_runs() {
     let Some(mut server) = OwnServer::start().await else { return };
     let ana = server.sign_up("ana").await;
     let form = json!({"username": ana.username, "password": PASSWORD});
-    let logins: Vec<_> =
-        (0..8).map(|_| tokio::spawn(server.anonymous().post("/api/auth/login").json(form.clone()).try_send())).collect();
+    let logins: Vec<_> = (0..8)
+        .map(|_| tokio::spawn(server.anonymous().post("/api/auth/login").json(form.clone()).try_send()))
+        .collect();
     // Until they are on their way.
     tokio::time::sleep(Duration::from_millis(20)).await;
 

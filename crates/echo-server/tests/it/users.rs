@@ -42,7 +42,7 @@ async fn anothers_profile_hides_the_address_and_tells_how_we_stand() {
 
     let profile = bob.get(&ana.path()).await.expect(200).data();
 
-    let expected = "_id bio createdAt followers followersCount followsYou following followingCount isFollowing name \
+    let expected = "_id bio createdAt followers followersCount following followingCount followsYou isFollowing name \
                     nextPostsCursor posts postsCount profilePicture updatedAt username";
     let found: Vec<_> = fields(&profile).into_iter().filter(|field| field != "role").collect();
     assert_eq!(found, expected.split_whitespace().collect::<Vec<_>>());
@@ -67,7 +67,9 @@ async fn people_are_found_by_any_part_of_a_name_in_any_case() {
         ids(&found["users"])
     };
 
-    for part in [&mark[..], &mark[1..], &mark.to_uppercase(), &format!("ZO%C3%8B%20{mark}%20%C3%91"), &ana.username[2..]] {
+    for part in
+        [&mark[..], &mark[1..], &mark.to_uppercase(), &format!("ZO%C3%8B%20{mark}%20%C3%91"), &ana.username[2..]]
+    {
         let found = search(part).await;
         assert!(found.contains(&ana.id), "{part} finds {found:?}");
     }
@@ -103,7 +105,13 @@ async fn a_search_is_for_text_and_never_for_a_pattern() {
     for query in [&format!("100% {mark}"), &format!("{mark} \"a_b\""), &format!("{mark} \"a_b\" (.*)")] {
         assert_eq!(search(query).await, [ana.id.as_str()], "{query}");
     }
-    for query in [format!("{mark}%a"), format!("{mark}.*"), format!("1__% {mark}"), format!("({mark}"), format!("{mark}' OR 1=1 --")] {
+    for query in [
+        format!("{mark}%a"),
+        format!("{mark}.*"),
+        format!("1__% {mark}"),
+        format!("({mark}"),
+        format!("{mark}' OR 1=1 --"),
+    ] {
         assert!(search(&query).await.is_empty(), "{query}");
     }
     ana.get("/api/users/search").await.names(&["query"]);
@@ -144,7 +152,8 @@ async fn a_profile_is_changed_as_json() {
     let app = TestApp::start().await;
     let ana = app.sign_up("ana").await;
     let (username, email) = (unique("Anna"), format!("{}@example.com", unique("anna")));
-    let change = json!({"name": "Anna 😀", "bio": " I write.\nA lot. ", "username": username, "email": email.to_uppercase()});
+    let change =
+        json!({"name": "Anna 😀", "bio": " I write.\nA lot. ", "username": username, "email": email.to_uppercase()});
 
     let reply = ana.patch("/api/users/profile").json(change).await.expect(200);
 
@@ -168,7 +177,10 @@ async fn what_is_left_out_of_a_change_stays() {
     ana.patch("/api/users/profile").json(json!({})).await.expect(200);
 
     let me = ana.get("/api/users/me").await.expect(200).data();
-    assert_eq!((&me["name"], &me["bio"], &me["username"]), (&json!("Anna"), &json!("here to stay"), &json!(ana.username)));
+    assert_eq!(
+        (&me["name"], &me["bio"], &me["username"]),
+        (&json!("Anna"), &json!("here to stay"), &json!(ana.username))
+    );
 }
 
 #[tokio::test]
@@ -214,7 +226,10 @@ async fn a_refused_change_changes_nothing() {
     let before = ana.get("/api/users/me").await.expect(200).data();
     let form = Form::new().text("bio", "new").text("username", bob.username.to_uppercase());
 
-    ana.patch("/api/users/profile").form(form.part("profilePicture", file(png(8, 8)))).await.refused(409, "username_taken");
+    ana.patch("/api/users/profile")
+        .form(form.part("profilePicture", file(png(8, 8))))
+        .await
+        .refused(409, "username_taken");
     ana.patch("/api/users/profile").json(json!({"bio": "new", "email": bob.email})).await.refused(409, "email_taken");
     let bad = json!({"name": "", "bio": "x".repeat(301), "username": "a b", "email": "nowhere"});
     ana.patch("/api/users/profile").json(bad).await.names(&["bio", "email", "name", "username"]);
@@ -274,9 +289,8 @@ async fn followers_following_and_posts_are_walked_newest_first() {
     for i in 0..5 {
         posts.insert(0, ana.publish(&format!("post {i}")).await.id);
     }
-    let walk = async |list: &str| {
-        ids(&app.anonymous().walk(&format!("{}/{list}", ana.path()), 2, |_| false).await.into())
-    };
+    let walk =
+        async |list: &str| ids(&app.anonymous().walk(&format!("{}/{list}", ana.path()), 2, |_| false).await.into());
 
     assert_eq!(walk("followers").await, others);
     assert_eq!(walk("following").await, others);

@@ -25,7 +25,8 @@ pub async fn send(app: &TestApp, request: &[u8]) -> Option<u16> {
 /// A request's head and body with a length that fits.
 pub fn request(head: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
-    let mut bytes = format!("{head}\r\nHost: echo\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+    let mut bytes =
+        format!("{head}\r\nHost: echo\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n").into_bytes();
     bytes.extend_from_slice(body);
     bytes
 }

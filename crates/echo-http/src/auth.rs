@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::{Body, to_bytes},
+    body::Body,
     extract::{FromRef, FromRequest, Request, State},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
@@ -19,7 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     error::ApiResult,
-    extract::{ApiJson, ApiPath, CurrentUser, NewId, NewIds},
+    extract::{ApiJson, ApiPath, CurrentUser, JSON_LIMIT, NewId, NewIds, read_body},
     reply::{Envelope, Moment, Reply},
 };
 
@@ -347,7 +347,7 @@ impl Cookies {
 /// The refresh token in the body; none when there is no body, as clients with a cookie send it.
 async fn refresh_token_of(request: Request) -> ApiResult<Option<String>> {
     let (parts, body) = request.into_parts();
-    let body = to_bytes(body, 16 * 1024).await.map_err(|_| Error::invalid("body", "is no refresh token"))?;
+    let body = read_body(Request::new(body), JSON_LIMIT).await?;
     if body.is_empty() {
         return Ok(None);
     }

@@ -44,7 +44,7 @@ pub use feed::FeedApi;
 pub use idempotency::Idempotency;
 pub use media::{Links, MediaApi};
 pub use observe::Bounds;
-pub use operations::{Dependency, OperationsApi};
+pub use operations::{Dependency, FrontPage, OperationsApi};
 pub use posts::PostsApi;
 pub use users::UsersApi;
 

@@ -59,7 +59,7 @@ pub(crate) async fn observe(State(bounds): State<Bounds>, request: Request, next
 
     let (status, took) = (response.status().as_u16(), started.elapsed());
     span.record("status", status);
-    span.in_scope(|| tracing::debug!(duration_ms = took.as_millis(), "request answered"));
+    span.in_scope(|| tracing::debug!(duration_ms = took.as_secs_f64() * 1000.0, "request answered"));
     metrics::histogram!("echo_http_request_seconds", "route" => route, "method" => method_label(&method), "status" => status.to_string())
         .record(took.as_secs_f64());
     if let Ok(id) = HeaderValue::try_from(id) {

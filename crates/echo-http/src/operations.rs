@@ -28,6 +28,19 @@ pub trait Dependency: Send + Sync {
 #[derive(Clone, FromRef)]
 pub struct OperationsApi {
     pub dependencies: Arc<[Arc<dyn Dependency>]>,
+    pub front_page: FrontPage,
+}
+
+/// The page at `/`.
+#[derive(Clone)]
+pub struct FrontPage(Arc<str>);
+
+impl FrontPage {
+    /// For an Echo that clients reach at `public_url`.
+    pub fn new(public_url: &str) -> Self {
+        let page = include_str!("front_page.html");
+        Self(page.replace("{version}", env!("CARGO_PKG_VERSION")).replace("{url}", &public_url.replace('<', "")).into())
+    }
 }
 
 pub(crate) fn router(api: OperationsApi) -> OpenApiRouter {
@@ -37,10 +50,9 @@ pub(crate) fn router(api: OperationsApi) -> OpenApiRouter {
 /// What runs here
 #[utoipa::path(get, path = "/", tag = "operations",
     responses((status = 200, description = "A page for people", body = String, content_type = "text/html")))]
-async fn front_page() -> Response {
+async fn front_page(State(FrontPage(page)): State<FrontPage>) -> Response {
     let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'");
-    let page = include_str!("front_page.html").replace("{version}", env!("CARGO_PKG_VERSION"));
-    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(page)).into_response()
+    ([(header::CONTENT_SECURITY_POLICY, policy)], Html(page.to_string())).into_response()
 }
 
 /// Whether the process lives

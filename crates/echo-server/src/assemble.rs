@@ -16,8 +16,8 @@ use echo_domain::{
     users::{self, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
 };
 use echo_http::{
-    Areas, AuthApi, Bounds, Callers, Cookies, Cursors, Dependency, ExportApi, FeedApi, Idempotency, Links, MediaApi,
-    NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, Surroundings, UsersApi,
+    Areas, AuthApi, Bounds, Callers, Cookies, Cursors, Dependency, ExportApi, FeedApi, FrontPage, Idempotency, Links,
+    MediaApi, NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, Surroundings, UsersApi,
 };
 use echo_media::{FileBlobs, ImageThreads};
 use echo_sqlite::{
@@ -183,6 +183,7 @@ pub(crate) fn echo(
         media: MediaApi { media: desk, blobs, links, ids: new_ids },
         operations: OperationsApi {
             dependencies: Arc::new([Arc::new(Records(database.clone())) as Arc<dyn Dependency>]),
+            front_page: FrontPage::new(public_url),
         },
     };
     let around = Surroundings {

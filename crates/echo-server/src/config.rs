@@ -178,6 +178,20 @@ pub(crate) struct Network(pub(crate) IpNet);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct InternalAddr(pub(crate) Option<std::net::SocketAddr>);
 
+/// Takes settings from `.env` in the working directory; what the environment already has goes first.
+///
+/// # Errors
+/// When the file cannot be read. Its lines are not quoted: they may hold secrets.
+pub(crate) fn read_dot_env() -> Result<()> {
+    match dotenvy::from_path(".env") {
+        Err(dotenvy::Error::LineParse(..)) => {
+            bail!(".env has a line that is not NAME=value; put values with spaces or # in single quotes")
+        }
+        Err(error) if !error.not_found() => bail!("cannot read .env: {error}"),
+        _ => Ok(()),
+    }
+}
+
 impl Settings {
     /// What the types alone do not rule out.
     ///

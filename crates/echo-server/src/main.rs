@@ -15,11 +15,8 @@ use commands::{Command, config::show, health, serve, user};
 use config::Cli;
 
 fn main() -> ExitCode {
-    // Settings may come from `.env`; what the environment already has goes first.
-    if let Err(error) = dotenvy::dotenv()
-        && !error.not_found()
-    {
-        return fail(&anyhow::anyhow!("cannot read .env: {error}"));
+    if let Err(error) = config::read_dot_env() {
+        return fail(&error);
     }
     let matches = Cli::command().get_matches();
     let outcome = Cli::from_arg_matches(&matches).map_err(|error| error.exit()).and_then(|cli: Cli| {

@@ -1,8 +1,8 @@
 //! Logs and metrics.
 
-use std::io;
+use std::io::{self, IsTerminal};
 
-use anyhow::{Context, Result};
+use anyhow::{Result, anyhow};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::{EnvFilter, fmt};
 
@@ -16,9 +16,9 @@ const SECONDS: [f64; 14] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /// # Errors
 /// When `RUST_LOG` is no filter.
 pub(crate) fn log(settings: &Log) -> Result<()> {
-    let filter =
-        EnvFilter::try_new(&settings.rust_log).context("RUST_LOG is no filter such as info,echo_http=debug")?;
-    let log = fmt().with_env_filter(filter).with_writer(io::stderr);
+    let filter = EnvFilter::try_new(&settings.rust_log)
+        .map_err(|_| anyhow!("RUST_LOG is no filter such as info,echo_http=debug"))?;
+    let log = fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(io::stderr().is_terminal());
     match settings.log_format {
         LogFormat::Readable => log.with_target(false).init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

@@ -173,7 +173,7 @@ fn spawn(path: &Path, name: &str, work: impl FnOnce() + Send + 'static) -> Resul
     std::thread::Builder::new()
         .name(name.to_owned())
         .spawn(work)
-        .map_err(|error| OpenError::Inaccessible { path: path.to_owned(), source: error.into() })
+        .map_err(|error| OpenError::Inaccessible { path: path.to_owned(), cause: error.into() })
 }
 
 fn join(thread: JoinHandle<()>) {
@@ -184,7 +184,7 @@ fn join(thread: JoinHandle<()>) {
 
 fn writing_connection(path: &Path) -> Result<Connection, OpenError> {
     let opening = |source| OpenError::new(path.to_owned(), source);
-    let refused = |reason: &str| OpenError::Inaccessible { path: PathBuf::from(path), source: reason.into() };
+    let refused = |reason: &str| OpenError::Inaccessible { path: PathBuf::from(path), cause: reason.into() };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(opening)?;
     configure(&connection).map_err(opening)?;

@@ -9,8 +9,8 @@ use rusqlite::ErrorCode;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// It cannot be read or written: a missing folder, permissions, a full disk, a file system without locks.
-    #[error("cannot open the database {}: {source}", .path.display())]
-    Inaccessible { path: PathBuf, source: BoxError },
+    #[error("cannot open the database {}: {cause}", .path.display())]
+    Inaccessible { path: PathBuf, cause: BoxError },
     /// A newer Echo has used it; this one would not understand what it finds.
     #[error(
         "the database {} has schema version {found}, this echod knows versions up to {known}: run a newer echod",
@@ -18,8 +18,8 @@ pub enum OpenError {
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
     /// It is no SQLite database, or no longer.
-    #[error("the database {} is damaged: {source}; restore it from a backup", .path.display())]
-    Damaged { path: PathBuf, source: rusqlite::Error },
+    #[error("the database {} is damaged: {cause}; restore it from a backup", .path.display())]
+    Damaged { path: PathBuf, cause: rusqlite::Error },
 }
 
 /// Why a job did not do its work, before it is translated.
@@ -57,8 +57,8 @@ impl From<Failure> for Error {
 impl OpenError {
     pub(crate) fn new(path: PathBuf, source: rusqlite::Error) -> Self {
         match source.sqlite_error_code() {
-            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged { path, source },
-            _ => Self::Inaccessible { path, source: source.into() },
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => Self::Damaged { path, cause: source },
+            _ => Self::Inaccessible { path, cause: source.into() },
         }
     }
 }

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use tracing::instrument;
 
-use crate::{Clock, MediaId, Page, PageRequest, Result, Timestamp, UserId};
+use crate::{Clock, Error, MediaId, Page, PageRequest, Result, Timestamp, UserId};
 
 use super::{AltText, BlobStore, Encoded, Holder, Image, ImagePipeline, Media, MediaStore, Variant};
 
@@ -101,7 +101,11 @@ impl MediaDesk for MediaService {
             self.discard(&[id]).await;
             return Err(error);
         }
-        Ok(image)
+        // A first try under this id may have failed and still be on its way out, with these bytes.
+        match self.parts.media.find(id).await? {
+            Some(_) => Ok(image),
+            None => Err(Error::Unavailable { what: "this image", retry_after: Duration::from_secs(30), source: None }),
+        }
     }
 
     async fn claim(&self, account: UserId, holder: Holder, images: &[MediaId]) -> Result<Vec<Image>> {

@@ -88,8 +88,11 @@ pub enum DraftContent {
         bytes: Bytes,
         alt: String,
     },
-    /// An image uploaded before.
-    Uploaded(MediaId),
+    /// An image uploaded before, with other words for it if some are given.
+    Uploaded {
+        media: MediaId,
+        alt: Option<String>,
+    },
 }
 
 impl Draft {
@@ -114,10 +117,10 @@ impl Draft {
                 DraftContent::Text(text) => text::parse("content", text, 1, Self::TEXT_MAX)
                     .map(|trimmed| *text = trimmed)
                     .map_err(|error| error.at(field(index, "value"))),
-                DraftContent::Upload { alt, .. } => AltText::parse(alt)
+                DraftContent::Upload { alt, .. } | DraftContent::Uploaded { alt: Some(alt), .. } => AltText::parse(alt)
                     .map(|trimmed| *alt = trimmed.into_string())
                     .map_err(|error| error.at(field(index, "alt"))),
-                DraftContent::Uploaded(_) => Ok(()),
+                DraftContent::Uploaded { alt: None, .. } => Ok(()),
             };
             match checked {
                 Ok(()) => {}

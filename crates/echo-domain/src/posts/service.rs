@@ -81,8 +81,9 @@ impl PostService {
                         .map_err(|error| error.at(field))?;
                     Content::Image(self.claim(id, author, image.id).await?)
                 }
-                DraftContent::Uploaded(image) => {
-                    Content::Image(self.claim(id, author, image).await.map_err(|error| error.at(field))?)
+                DraftContent::Uploaded { media, alt } => {
+                    let image = self.claim(id, author, media).await.map_err(|error| error.at(field))?;
+                    Content::Image(Image { alt: alt.unwrap_or(image.alt), ..image })
                 }
             };
             blocks.push(Block { id: self.parts.ids.next(now), content });

@@ -32,6 +32,8 @@ struct NewBlockForm {
     /// A text of up to 5,000 characters, or the `_id` of an image.
     #[schema(example = "Good morning")]
     value: String,
+    /// What the image shows, in up to 1,000 characters; else what was said when it was uploaded.
+    alt: Option<String>,
 }
 
 #[derive(ToSchema)]
@@ -78,7 +80,7 @@ impl NewBlockForm {
     fn draft(self, index: usize) -> ApiResult<DraftContent> {
         match self.kind.as_str() {
             "text" => Ok(DraftContent::Text(self.value)),
-            "image" => Ok(DraftContent::Uploaded(media_id(&self.value, index)?)),
+            "image" => Ok(DraftContent::Uploaded { media: media_id(&self.value, index)?, alt: self.alt }),
             _ => Err(unknown_type(index)),
         }
     }
@@ -119,15 +121,15 @@ impl BlockParts {
     fn draft(self, index: usize) -> ApiResult<DraftContent> {
         let field = |key: &str| format!("content[{index}].{key}");
         let kind = self.kind.ok_or_else(|| unknown_type(index))?.into_text(field("type"))?;
-        let alt = self.alt.map(|alt| alt.into_text(field("alt"))).transpose()?.unwrap_or_default();
+        let alt = self.alt.map(|alt| alt.into_text(field("alt"))).transpose()?;
         match (kind.trim(), self.value) {
             ("text", None) => Err(ApiError::malformed(field("value"), "must not be empty")),
             ("text", Some(value)) => Ok(DraftContent::Text(value.into_text(field("value"))?)),
             ("image", Some(Part { bytes, is_file: true })) if !bytes.is_empty() => {
-                Ok(DraftContent::Upload { bytes, alt })
+                Ok(DraftContent::Upload { bytes, alt: alt.unwrap_or_default() })
             }
             ("image", Some(value)) if !value.is_file && !value.bytes.is_empty() => {
-                Ok(DraftContent::Uploaded(media_id(&value.into_text(field("value"))?, index)?))
+                Ok(DraftContent::Uploaded { media: media_id(&value.into_text(field("value"))?, index)?, alt })
             }
             ("image", _) => Err(ApiError::malformed(field("value"), "must be the file of an image")),
             _ => Err(unknown_type(index)),

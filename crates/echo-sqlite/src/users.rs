@@ -50,7 +50,9 @@ impl ProfileStore for SqliteProfiles {
             .write("profiles.update", move |tx| {
                 let Some(old) = profile(tx, user)? else { return Ok(None) };
                 let new = changed(&old, change, now);
-                update(tx, &old, &new)?;
+                if new != old {
+                    update(tx, &old, &new)?;
+                }
                 Ok(Some(new))
             })
             .await
@@ -190,11 +192,13 @@ fn tokens(grams: impl IntoIterator<Item = String>, separator: &str) -> String {
 
 fn changed(old: &Profile, change: ProfileChange, now: Timestamp) -> Profile {
     let mut new = old.clone();
-    new.updated = now;
     new.picture = change.picture.or(new.picture);
     new.username = change.username.unwrap_or(new.username);
     new.name = change.name.map_or(new.name, Name::into_string);
     new.bio = change.bio.as_ref().map(Bio::as_str).map_or(new.bio, str::to_owned);
+    if new != *old {
+        new.updated = now;
+    }
     new
 }
 

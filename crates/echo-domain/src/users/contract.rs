@@ -21,6 +21,7 @@ macro_rules! profile_store_contract {
             only_profiles_that_exist_are_found
             thousands_are_asked_for_at_once
             an_update_changes_what_is_given
+            an_update_to_what_is_so_already_changes_nothing
             an_update_of_nobody_changes_nothing
             another_picture_is_news_of_the_new_and_the_old
             the_news_of_pictures_changed_at_once_makes_a_chain
@@ -152,6 +153,19 @@ pub async fn an_update_changes_what_is_given(Backend { profiles, .. }: Backend) 
         assert_eq!(find(&profiles, profile.id).await, Some(profile.clone()));
     }
     assert_eq!(find(&profiles, fan.id).await, Some(Profile { following: 1, ..fan }));
+}
+
+pub async fn an_update_to_what_is_so_already_changes_nothing(Backend { profiles, events, .. }: Backend) {
+    let alice = opened(&profiles, "alice").await;
+    let same = ProfileChange { username: Some(alice.username.clone()), ..ProfileChange::default() };
+
+    for change in [same, ProfileChange::default()] {
+        let updated = profiles.update(alice.id, &change, NOW + Duration::from_secs(9)).await.unwrap();
+
+        assert_eq!(updated.as_ref(), Some(&alice));
+        assert_eq!(find(&profiles, alice.id).await.as_ref(), Some(&alice));
+    }
+    assert_eq!(left(&events).await, []);
 }
 
 pub async fn an_update_of_nobody_changes_nothing(Backend { profiles, events, .. }: Backend) {

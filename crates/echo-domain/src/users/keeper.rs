@@ -33,12 +33,8 @@ impl Consumer for ProfileKeeper {
                     Err(Error::NotFound(_)) => return Ok(()),
                     Err(error) => return Err(error),
                 };
-                // Mostly the profile was renamed along with the account: then it is left as it is, with its `updatedAt`.
-                let profile = self.profiles.by_ids(&[*account]).await?.pop();
-                if profile.is_some_and(|profile| profile.username != username) {
-                    let change = ProfileChange { username: Some(username), ..ProfileChange::default() };
-                    self.profiles.update(*account, &change, self.clock.now()).await?;
-                }
+                let change = ProfileChange { username: Some(username), ..ProfileChange::default() };
+                self.profiles.update(*account, &change, self.clock.now()).await?;
                 Ok(())
             }
             Event::AccountDeleted { account } => {

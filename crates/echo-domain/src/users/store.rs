@@ -33,7 +33,7 @@ pub trait ProfileStore: Send + Sync {
     async fn by_ids(&self, users: &[UserId]) -> Result<Vec<Profile>>;
 
     /// Changes what is given and returns the result; `None` when there is no such profile. With another picture it
-    /// leaves [`crate::Event::PictureChanged`].
+    /// leaves [`crate::Event::PictureChanged`]; where all is so already, `updated` stays, too.
     async fn update(&self, user: UserId, change: &ProfileChange, now: Timestamp) -> Result<Option<Profile>>;
 
     /// Profiles whose username or name has the text in it, newest first. May end early, with `next` set, when it

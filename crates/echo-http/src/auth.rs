@@ -330,7 +330,9 @@ impl Cookies {
     fn get(headers: &HeaderMap) -> Option<String> {
         let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        pairs.find(|(name, _)| *name == Self::NAME).map(|(_, token)| token.to_owned())
+        let token = pairs.find(|(name, _)| *name == Self::NAME).map(|(_, token)| token.to_owned());
+        // As a client keeps it that does not understand how a cookie is cleared.
+        token.filter(|token| !token.is_empty())
     }
 
     /// Empty and 0 seconds clears it. Tokens are base64url and dots: nothing needs quoting.

@@ -21,7 +21,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::Config;
 
 use crate::{
-    error::{ApiError, ApiResult, ErrorBody},
+    error::{ApiResult, ErrorBody},
     extract::ApiPath,
 };
 
@@ -167,7 +167,7 @@ async fn docs() -> Redirect {
     responses((status = 200, description = "The file")))]
 async fn docs_file(State(Reader(config)): State<Reader>, ApiPath(file): ApiPath<String>) -> ApiResult<Response> {
     let found = utoipa_swagger_ui::serve(&file, config).map_err(|error| Error::internal(error.to_string()))?;
-    let file = found.ok_or(ApiError::RouteNotFound)?;
+    let file = found.ok_or_else(|| Error::not_found("page_not_found", "There is no such page; see /docs"))?;
     let headers =
         [(header::CONTENT_TYPE, file.content_type.as_str()), (header::CONTENT_SECURITY_POLICY, OWN_HOST_ONLY)];
     Ok((headers, file.bytes.into_owned()).into_response())

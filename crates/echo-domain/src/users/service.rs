@@ -7,7 +7,7 @@ use tracing::instrument;
 
 use crate::{
     Clock, Error, Findings, FollowId, IdSource, Page, PageRequest, PostId, Result, UserId,
-    auth::{Account, Email, Lookup, Username, Viewer},
+    auth::{Account, Email, Lookup, Role, Username, Viewer},
     media::{Holder, MediaDesk},
     posts::{Catalog, PostView},
 };
@@ -52,6 +52,7 @@ pub struct ProfileView {
     pub posts_count: u64,
     pub posts: Page<PostView, PostId>,
     pub relation: Relation,
+    pub role: Role,
 }
 
 /// What somebody changes about themself; `None` stays as it is.
@@ -108,6 +109,7 @@ impl UserService {
             posts_count: self.parts.posts.count(user).await?,
             posts: self.parts.posts.by_author(user, Some(viewer.id), PageRequest::first(Self::POSTS_SHOWN)).await?,
             relation: self.parts.profiles.relation(viewer.id, user).await?,
+            role: self.parts.accounts.account(user).await?.role,
             profile,
         })
     }

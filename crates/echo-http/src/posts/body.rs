@@ -21,7 +21,7 @@ pub(crate) struct PostBody<U> {
     id: String,
     user: U,
     content: Vec<BlockBody>,
-    /// Who likes it: the newest 50, newest first.
+    /// Who likes it: the newest 50, oldest first.
     likes: Vec<String>,
     /// The newest 20, oldest first.
     comments: Vec<CommentBody>,
@@ -104,7 +104,7 @@ impl PostBody<AuthorBody> {
         let comment = |(comment, author)| CommentBody::new(comment, author, links);
         Self {
             user: AuthorBody::new(view.author, links),
-            likes: view.likers.iter().map(ToString::to_string).collect(),
+            likes: view.likers.iter().rev().map(ToString::to_string).collect(),
             comments: view.comments.into_iter().map(comment).collect(),
             like_count: view.like_count,
             comment_count: view.comment_count,

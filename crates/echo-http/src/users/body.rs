@@ -53,6 +53,8 @@ pub(crate) struct OwnProfileBody {
 pub(super) struct ProfileBody {
     #[serde(flatten)]
     profile: PublicProfileBody,
+    #[schema(example = "user")]
+    role: &'static str,
     /// The newest 100.
     followers: Vec<PersonBody>,
     /// The newest 100.
@@ -117,6 +119,7 @@ impl ProfileBody {
             next_posts_cursor: next.map(|id: PostId| cursors.seal(List::Posts, id.into())),
             is_following: view.relation.is_following,
             follows_you: view.relation.follows_you,
+            role: view.role.as_str(),
             profile: PublicProfileBody::new(view.profile, view.posts_count, links),
         }
     }

@@ -5,6 +5,7 @@
 //! Time, ids and randomness are handed in.
 
 pub mod auth;
+mod cache;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod error;
@@ -26,6 +27,7 @@ mod time;
 pub mod users;
 pub mod workers;
 
+pub use cache::Cache;
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
 pub use event::{Consumer, Event, EventLog, Recorded, Relay};
 pub use id::{BlockId, CommentId, FollowId, IdSource, LikeId, MalformedId, MediaId, PostId, RawId, SessionId, UserId};

@@ -14,7 +14,7 @@ use echo_domain::{
     auth::Viewer,
     media::{BlobStore, MediaService},
     posts::{Comment, PostService},
-    users::{UserCard, UserService},
+    users::{Profile, UserService},
 };
 use futures_util::{AsyncWriteExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
 use serde::Serialize;
@@ -83,7 +83,7 @@ impl ExportApi {
         let mut archive = ZipFileWriter::with_tokio(out);
         archive.write_entry_whole(entry("profile.json"), &serde_json::to_vec_pretty(profile)?).await?;
         let links = &self.links;
-        let people = |page: Page<UserCard, FollowId>| page.map(|card| PersonBody::new(card, links));
+        let people = |page: Page<Arc<Profile>, FollowId>| page.map(|person| PersonBody::new(&person, links));
         list(&mut archive, "posts.json", |page| Box::pin(self.posts_of(viewer, page))).await?;
         list(&mut archive, "comments.json", |page| Box::pin(self.comments_of(viewer, page))).await?;
         list(&mut archive, "likes.json", |page| Box::pin(self.likes_of(viewer, page))).await?;
@@ -102,7 +102,7 @@ impl ExportApi {
 
     async fn posts_of(&self, viewer: Viewer, page: PageRequest<PostId>) -> Result<Page<PostBody<AuthorBody>, PostId>> {
         let posts = self.users.posts(Some(viewer.id), viewer.id, page).await?;
-        Ok(posts.map(|view| PostBody::new(view, &self.links)))
+        Ok(posts.map(|view| PostBody::new(&view, &self.links)))
     }
 
     async fn comments_of(

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRef, State};
-use echo_domain::feed::FeedService;
+use echo_domain::{Page, feed::FeedService};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     cursor::{Cursors, List, ListQuery, PageBody},
     error::ApiResult,
     extract::{ApiQuery, CurrentUser},
-    media::Links,
-    posts::{AuthorBody, PostBody},
+    posts::{ReadyPost, ReadyPosts},
     reply::{Envelope, Reply},
 };
 
@@ -20,7 +19,7 @@ use crate::{
 pub struct FeedApi {
     pub feed: Arc<FeedService>,
     pub cursors: Cursors,
-    pub links: Links,
+    pub ready: ReadyPosts,
 }
 
 pub(crate) fn router(api: FeedApi) -> OpenApiRouter {
@@ -31,15 +30,15 @@ pub(crate) fn router(api: FeedApi) -> OpenApiRouter {
 ///
 /// Posts by the people one follows and by oneself, newest first.
 #[utoipa::path(get, path = "/api/feed", tag = "feed", security(("bearer" = [])), params(ListQuery),
-    responses((status = 200, description = "A page of posts", body = Envelope<PageBody<PostBody<AuthorBody>>>)))]
+    responses((status = 200, description = "A page of posts", body = Envelope<PageBody<ReadyPost>>)))]
 async fn home(
     State(feed): State<Arc<FeedService>>,
     State(cursors): State<Cursors>,
-    State(links): State<Links>,
+    State(ready): State<ReadyPosts>,
     CurrentUser(viewer): CurrentUser,
     ApiQuery(query): ApiQuery<ListQuery>,
-) -> ApiResult<Reply<PageBody<PostBody<AuthorBody>>>> {
+) -> ApiResult<Reply<PageBody<ReadyPost>>> {
     let page = feed.home(viewer, cursors.read(List::Home, &query)?).await?;
-    let body = cursors.page(List::Home, page, |view| PostBody::new(view, &links));
-    Ok(Reply::ok("Feed retrieved successfully", body))
+    let posts = Page { items: ready.all(page.items)?, next: page.next };
+    Ok(Reply::ok("Feed retrieved successfully", cursors.page(List::Home, posts, |post| post)))
 }

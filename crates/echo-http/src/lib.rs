@@ -45,7 +45,7 @@ pub use idempotency::Idempotency;
 pub use media::{Links, MediaApi};
 pub use observe::Bounds;
 pub use operations::{Dependency, FrontPage, OperationsApi};
-pub use posts::PostsApi;
+pub use posts::{PostsApi, ReadyPosts};
 pub use users::UsersApi;
 
 /// The areas that a process serves.

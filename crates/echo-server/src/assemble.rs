@@ -8,16 +8,16 @@ use axum::{Router, routing::get};
 use echo_crypto::{AccessSigner, AesSealer, Keys, PasswordThreads, RefreshSigner, SigningKey};
 use echo_domain::{
     Clock, Consumer, EventLog, IdSource, Relay, Sealer,
-    auth::{self, AccessTokens, AuthService, Gate, Lookup, PasswordHasher},
+    auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
     feed::FeedService,
     limits::{LocalLimiter, RateLimiter},
     media::{self, BlobStore, ImagePipeline, MediaDesk, MediaKeeper, MediaService},
-    posts::{self, Catalog, PostCatalog, PostKeeper, PostService, PostStore},
-    users::{self, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
+    posts::{self, CachedPosts, Catalog, PostCatalog, PostKeeper, PostService, PostStore},
+    users::{self, CachedProfiles, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
 };
 use echo_http::{
     Areas, AuthApi, Bounds, Callers, Cookies, Cursors, Dependency, ExportApi, FeedApi, FrontPage, Idempotency, Links,
-    MediaApi, NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, Surroundings, UsersApi,
+    MediaApi, NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, ReadyPosts, Surroundings, UsersApi,
 };
 use echo_media::{FileBlobs, ImageThreads};
 use echo_sqlite::{
@@ -42,6 +42,8 @@ const RUNNING: usize = 4096;
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Sign-ins that wait for a thread: with two threads and 25 ms each, the last waits about 6 s.
 const PASSWORD_QUEUE: usize = 512;
+/// Bytes of records that are remembered; the JSON made of them may take as many.
+const CACHE: u64 = 32 * 1024 * 1024;
 /// Images that wait for a thread.
 const IMAGE_QUEUE: usize = 64;
 
@@ -51,6 +53,7 @@ pub(crate) struct Base {
     pub(crate) ids: Arc<IdSource>,
     pub(crate) database: Arc<Database>,
     pub(crate) auth: Arc<AuthService>,
+    profiles: Arc<dyn ProfileStore>,
     directory: Arc<dyn Directory>,
     gate: Arc<Gate>,
     sealer: Arc<dyn Sealer>,
@@ -83,12 +86,14 @@ pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
     let database = Database::open(&data.database(), options)?;
     let (keys, access, public_keys) = keys(settings, data)?;
     let gate = Arc::new(Gate::new(access, clock.clone()));
-    let accounts = Arc::new(SqliteAccounts(database.clone()));
-    let profiles: Arc<dyn ProfileStore> = Arc::new(SqliteProfiles(database.clone()));
-    let directory: Arc<dyn Directory> = Arc::new(ProfileDirectory { profiles });
+    let sessions = Arc::new(SqliteAccounts(database.clone()));
+    let accounts = Arc::new(CachedAccounts::new(sessions.clone(), CACHE / 16, clock.clone()));
+    let profiles: Arc<dyn ProfileStore> =
+        Arc::new(CachedProfiles::new(Arc::new(SqliteProfiles(database.clone())), CACHE / 4, &clock));
+    let directory: Arc<dyn Directory> = Arc::new(ProfileDirectory { profiles: profiles.clone() });
     let auth = AuthService::new(auth::Parts {
-        accounts: accounts.clone(),
-        sessions: accounts,
+        accounts,
+        sessions,
         directory: directory.clone(),
         passwords: passwords()?,
         gate: gate.clone(),
@@ -100,6 +105,7 @@ pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
         ids: Arc::new(system::ids()),
         database,
         auth: Arc::new(auth),
+        profiles,
         directory,
         gate,
         sealer: Arc::new(AesSealer::new(keys.derive("seal"))),
@@ -120,8 +126,9 @@ pub(crate) fn echo(
 ) -> Result<Echo> {
     let database = &base.database;
     let (clock, ids, directory) = (base.clock.clone(), base.ids.clone(), base.directory.clone());
-    let profiles: Arc<dyn ProfileStore> = Arc::new(SqliteProfiles(database.clone()));
-    let post_store: Arc<dyn PostStore> = Arc::new(SqlitePosts(database.clone()));
+    let profiles = base.profiles.clone();
+    let post_store: Arc<dyn PostStore> =
+        Arc::new(CachedPosts::new(Arc::new(SqlitePosts(database.clone())), CACHE / 2, &clock));
     let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
 
     let media_parts = media_parts(data, database, &clock)?;
@@ -158,6 +165,7 @@ pub(crate) fn echo(
     let new_ids = NewIds { clock: clock.clone(), ids: ids.clone() };
     let cursors = Cursors { sealer: base.sealer.clone(), clock: clock.clone() };
     let links = links(settings, public_url);
+    let ready = ReadyPosts::new(links.clone(), CACHE);
     let idempotency = Idempotency {
         store: Arc::new(SqliteIdempotency(database.clone())),
         sealer: base.sealer.clone(),
@@ -177,9 +185,21 @@ pub(crate) fn echo(
             blobs: blobs.clone(),
             links: links.clone(),
         },
-        users: UsersApi { users, auth: base.auth.clone(), cursors: cursors.clone(), links: links.clone() },
-        posts: PostsApi { posts, cursors: cursors.clone(), links: links.clone(), ids: new_ids.clone() },
-        feed: FeedApi { feed, cursors, links: links.clone() },
+        users: UsersApi {
+            users,
+            auth: base.auth.clone(),
+            cursors: cursors.clone(),
+            links: links.clone(),
+            ready: ready.clone(),
+        },
+        posts: PostsApi {
+            posts,
+            cursors: cursors.clone(),
+            links: links.clone(),
+            ready: ready.clone(),
+            ids: new_ids.clone(),
+        },
+        feed: FeedApi { feed, cursors, ready },
         media: MediaApi { media: desk, blobs, links, ids: new_ids },
         operations: OperationsApi {
             dependencies: Arc::new([Arc::new(Records(database.clone())) as Arc<dyn Dependency>]),

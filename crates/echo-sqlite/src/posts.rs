@@ -45,11 +45,12 @@ impl PostStore for SqlitePosts {
             .await
     }
 
-    async fn details(&self, posts: &[PostId]) -> Result<Vec<PostDetail>> {
+    async fn details(&self, posts: &[PostId]) -> Result<Vec<Arc<PostDetail>>> {
         let posts = posts.to_vec();
         self.0
             .read("posts.details", move |conn| {
-                let details = posts.into_iter().filter_map(|post| detail(conn, post).transpose());
+                let details =
+                    posts.into_iter().filter_map(|post| detail(conn, post).map(|it| it.map(Arc::new)).transpose());
                 details.collect()
             })
             .await

@@ -34,11 +34,12 @@ impl ProfileStore for SqliteProfiles {
         self.0.write("profiles.open", move |tx| insert(tx, &profile)).await
     }
 
-    async fn by_ids(&self, users: &[UserId]) -> Result<Vec<Profile>> {
+    async fn by_ids(&self, users: &[UserId]) -> Result<Vec<Arc<Profile>>> {
         let users = users.to_vec();
         self.0
             .read("profiles.by_ids", move |conn| {
-                let profiles = users.into_iter().filter_map(|user| profile(conn, user).transpose());
+                let profiles =
+                    users.into_iter().filter_map(|user| profile(conn, user).map(|it| it.map(Arc::new)).transpose());
                 profiles.collect()
             })
             .await

@@ -43,3 +43,43 @@ mod events {
 mod requests {
     echo_domain::idempotency_store_contract!(super::fresh);
 }
+
+/// The caches keep the contracts of what they stand in front of.
+mod cached {
+    use echo_domain::{Clock, Timestamp, auth::CachedAccounts, posts::CachedPosts, users::CachedProfiles};
+
+    use super::*;
+
+    const BYTES: u64 = 1 << 20;
+
+    /// Stands still: nothing is forgotten by age, so that what is not forgotten by the change shows.
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(1_700_000_000_000)
+        }
+    }
+
+    async fn fresh() -> (Backend, tempfile::TempDir) {
+        let (backend, folder) = super::fresh().await;
+        let clock: Arc<dyn Clock> = Arc::new(Noon);
+        let backend = Backend {
+            accounts: Arc::new(CachedAccounts::new(backend.accounts, BYTES, clock.clone())),
+            profiles: Arc::new(CachedProfiles::new(backend.profiles, BYTES, &clock)),
+            posts: Arc::new(CachedPosts::new(backend.posts, BYTES, &clock)),
+            ..backend
+        };
+        (backend, folder)
+    }
+
+    mod accounts {
+        echo_domain::account_store_contract!(super::fresh);
+    }
+    mod profiles {
+        echo_domain::profile_store_contract!(super::fresh);
+    }
+    mod posts {
+        echo_domain::post_store_contract!(super::fresh);
+    }
+}

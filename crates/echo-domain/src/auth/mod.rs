@@ -1,6 +1,7 @@
 //! Accounts and sessions: who someone is, and how they prove it.
 
 mod account;
+mod cached;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod gate;
@@ -10,6 +11,7 @@ mod session;
 mod store;
 
 pub use account::{Account, Email, Login, Role, State, Username};
+pub use cached::CachedAccounts;
 pub use gate::Gate;
 pub use password::{NewPassword, PasswordHash, PasswordHasher, Verdict};
 pub use service::{AuthService, Opened, Parts, SignUp, SignedIn};

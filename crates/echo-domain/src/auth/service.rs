@@ -133,8 +133,8 @@ impl AuthService {
         self.parts.sessions.open(&session).await?;
         // Read back: a repeated call finds the session that the first one opened.
         let session = self.parts.sessions.find(id, now).await?.ok_or_else(not_signed_in)?;
-        let card = self.parts.directory.cards(&[account.id]).await?.pop();
-        let name = card.map_or_else(|| account.username.as_str().to_owned(), |card| card.name);
+        let profile = self.parts.directory.profiles(&[account.id]).await?.pop();
+        let name = profile.map_or_else(|| account.username.as_str().to_owned(), |profile| profile.name.clone());
         let access = self.access_token(&session, account.role, now)?;
         Ok(SignedIn { refresh: self.parts.refresh.issue(&session), access, name, account })
     }

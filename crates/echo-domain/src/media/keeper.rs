@@ -51,8 +51,8 @@ impl MediaKeeper {
             None => false,
             Some(Holder::Post(post)) => self.posts.existing(&[post]).await?.contains(&post),
             Some(Holder::Profile(user)) => {
-                let cards = self.directory.cards(&[user]).await?;
-                cards.iter().filter_map(|card| card.picture.as_ref()).any(|picture| picture.media == image)
+                let profiles = self.directory.profiles(&[user]).await?;
+                profiles.iter().filter_map(|profile| profile.picture.as_ref()).any(|picture| picture.media == image)
             }
         };
         match media.holder {

@@ -9,22 +9,18 @@ use async_trait::async_trait;
 
 use crate::{
     Page, PageRequest, PostId, Result, UserId,
-    users::{Directory, UserCard},
+    users::{Directory, Profile},
 };
 
-use super::{Comment, Post, PostDetail, PostStore};
+use super::{PostDetail, PostStore};
 
 /// A post with its people, as one viewer sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct PostView {
-    pub post: Post,
-    pub author: UserCard,
-    pub like_count: u64,
-    pub comment_count: u64,
-    /// The newest, newest first.
-    pub likers: Vec<UserId>,
-    /// The newest, oldest first.
-    pub comments: Vec<(Comment, UserCard)>,
+    pub detail: Arc<PostDetail>,
+    pub author: Arc<Profile>,
+    /// Who wrote each of the detail's comments; `None` when they are gone, and the comment with them.
+    pub commenters: Vec<Option<Arc<Profile>>>,
     pub is_liked: bool,
 }
 
@@ -77,15 +73,14 @@ impl Catalog for PostCatalog {
         }
         let mut details: HashMap<_, _> =
             self.posts.details(posts).await?.into_iter().map(|detail| (detail.post.id, detail)).collect();
-        let people: HashSet<_> = details.values().flat_map(people).collect();
+        let people: HashSet<_> = details.values().flat_map(|detail| people(detail)).collect();
         let people: Vec<_> = people.into_iter().collect();
-        let cards: HashMap<_, _> =
-            self.directory.cards(&people).await?.into_iter().map(|card| (card.id, card)).collect();
+        let people = by_id(self.directory.profiles(&people).await?);
         let liked = match viewer {
             Some(viewer) => self.posts.liked(viewer, posts).await?,
             None => HashSet::new(),
         };
-        Ok(posts.iter().filter_map(|id| view(details.remove(id)?, &cards, liked.contains(id))).collect())
+        Ok(posts.iter().filter_map(|id| view(details.remove(id)?, &people, liked.contains(id))).collect())
     }
 
     async fn newest_by(
@@ -112,25 +107,12 @@ fn people(detail: &PostDetail) -> impl Iterator<Item = UserId> {
 }
 
 /// `None` when the author's profile is gone: the account is being erased.
-fn view(detail: PostDetail, cards: &HashMap<UserId, UserCard>, is_liked: bool) -> Option<PostView> {
-    Some(PostView {
-        author: cards.get(&detail.post.author)?.clone(),
-        like_count: detail.like_count,
-        comment_count: detail.comment_count,
-        likers: detail.likers,
-        comments: with_cards(detail.comments, cards),
-        is_liked,
-        post: detail.post,
-    })
+fn view(detail: Arc<PostDetail>, people: &HashMap<UserId, Arc<Profile>>, is_liked: bool) -> Option<PostView> {
+    let author = people.get(&detail.post.author)?.clone();
+    let commenters = detail.comments.iter().map(|comment| people.get(&comment.author).cloned()).collect();
+    Some(PostView { detail, author, commenters, is_liked })
 }
 
-/// Puts the authors to their comments; whoever is gone takes theirs along.
-pub(super) fn with_cards(comments: Vec<Comment>, cards: &HashMap<UserId, UserCard>) -> Vec<(Comment, UserCard)> {
-    comments
-        .into_iter()
-        .filter_map(|comment| {
-            let card = cards.get(&comment.author)?.clone();
-            Some((comment, card))
-        })
-        .collect()
+pub(super) fn by_id(profiles: Vec<Arc<Profile>>) -> HashMap<UserId, Arc<Profile>> {
+    profiles.into_iter().map(|profile| (profile.id, profile)).collect()
 }

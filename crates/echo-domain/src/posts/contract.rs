@@ -84,7 +84,7 @@ async fn commented(posts: &Arc<dyn PostStore>, post: &Post, author: UserId) -> C
 }
 
 async fn detail(posts: &Arc<dyn PostStore>, post: PostId) -> Option<PostDetail> {
-    posts.details(&[post]).await.unwrap().pop()
+    posts.details(&[post]).await.unwrap().pop().map(Arc::unwrap_or_clone)
 }
 
 /// Likes and comments, as the post counts them.
@@ -618,7 +618,7 @@ pub async fn a_detail_shows_the_newest_likes_and_comments(Backend { posts, .. }:
         likers: newest_first(fans[3..].to_vec()),
         comments: comments[3..].to_vec(),
     };
-    assert_eq!(details[0], expected);
+    assert_eq!(*details[0], expected);
     assert_eq!((details[1].likers.len(), details[1].comments.len()), (0, 0));
 }
 
@@ -708,7 +708,7 @@ async fn do_anything(posts: &Arc<dyn PostStore>, users: &[UserId], dice: &mut Di
     let user = *dice.pick(users);
     let newest = posts.newest(PageRequest::first(6)).await.unwrap().items;
     let Some(found) = posts.details(&newest).await.unwrap().into_iter().nth(dice.below(6)) else { return };
-    let post = found.post;
+    let post = found.post.clone();
     let done = match dice.below(20) {
         0 | 1 => posts.add(&sample::post(user, "hello"), &Event::AccountRenamed { account: user }).await,
         2 => posts.remove(post.id, &sample::deleted(&post)).await.map(|_| ()),

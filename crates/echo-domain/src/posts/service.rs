@@ -8,12 +8,12 @@ use crate::{
     Clock, CommentId, Error, Event, IdSource, LikeId, MediaId, Page, PageRequest, PostId, Result, UserId,
     auth::Viewer,
     media::{Holder, Image, MediaDesk},
-    users::{Directory, UserCard},
+    users::{Directory, Profile},
 };
 
 use super::{
     Block, Catalog, Comment, CommentText, Content, Draft, DraftContent, Like, LikeState, Post, PostDetail, PostStore,
-    PostView, catalog::with_cards,
+    PostView, catalog::by_id,
 };
 
 /// What the posts area stands on.
@@ -44,7 +44,7 @@ impl PostService {
     #[instrument(name = "posts.publish", skip_all, fields(post.id = %id))]
     pub async fn publish(&self, id: PostId, author: Viewer, draft: Draft) -> Result<Post> {
         if let Some(there) = self.parts.posts.details(&[id]).await?.pop() {
-            return Ok(there.post);
+            return Ok(there.post.clone());
         }
         let mut sent = Vec::new();
         let blocks = match self.blocks(id, author, draft, &mut sent).await {
@@ -121,7 +121,7 @@ impl PostService {
     /// [`Error::NotFound`]; [`Error::Forbidden`] `not_yours`.
     #[instrument(name = "posts.delete", skip_all)]
     pub async fn delete(&self, viewer: Viewer, post: PostId) -> Result<()> {
-        let post = self.post(post).await?;
+        let post = &self.post(post).await?.post;
         if post.author != viewer.id && !viewer.role.moderates() {
             return Err(Error::forbidden("not_yours", "Only the author or a moderator can delete this post"));
         }
@@ -152,12 +152,12 @@ impl PostService {
     /// # Errors
     /// [`Error::NotFound`].
     #[instrument(name = "posts.likes", skip_all)]
-    pub async fn likes(&self, post: PostId, page: PageRequest<LikeId>) -> Result<Page<UserCard, LikeId>> {
+    pub async fn likes(&self, post: PostId, page: PageRequest<LikeId>) -> Result<Page<Arc<Profile>, LikeId>> {
         self.post(post).await?;
         let likes = self.parts.posts.likes(post, page).await?;
         let people: Vec<_> = likes.items.iter().map(|like| like.user).collect();
-        let mut cards = self.cards(&people).await?;
-        Ok(Page { items: people.iter().filter_map(|user| cards.remove(user)).collect(), next: likes.next })
+        let mut profiles = self.profiles(&people).await?;
+        Ok(Page { items: people.iter().filter_map(|user| profiles.remove(user)).collect(), next: likes.next })
     }
 
     /// Comments on a post; returns the newest comments, oldest first.
@@ -165,7 +165,7 @@ impl PostService {
     /// # Errors
     /// [`Error::Invalid`] on `content`; [`Error::NotFound`].
     #[instrument(name = "posts.comment", skip_all)]
-    pub async fn comment(&self, viewer: Viewer, post: PostId, content: &str) -> Result<Vec<(Comment, UserCard)>> {
+    pub async fn comment(&self, viewer: Viewer, post: PostId, content: &str) -> Result<Vec<(Comment, Arc<Profile>)>> {
         let content = CommentText::parse(content)?.into_string();
         let now = self.parts.clock.now();
         let comment = Comment { id: self.parts.ids.next(now), post, author: viewer.id, content, created: now };
@@ -182,7 +182,7 @@ impl PostService {
     #[instrument(name = "posts.delete_comment", skip_all)]
     pub async fn delete_comment(&self, viewer: Viewer, post: PostId, comment: CommentId) -> Result<()> {
         let not_found = || Error::not_found("comment_not_found", "Comment not found");
-        let post = self.post(post).await?;
+        let post = &self.post(post).await?.post;
         let comment = self.parts.posts.find_comment(post.id, comment).await?.ok_or_else(not_found)?;
         if ![comment.author, post.author].contains(&viewer.id) && !viewer.role.moderates() {
             return Err(Error::forbidden(
@@ -202,11 +202,17 @@ impl PostService {
         &self,
         post: PostId,
         page: PageRequest<CommentId>,
-    ) -> Result<Page<(Comment, UserCard), CommentId>> {
+    ) -> Result<Page<(Comment, Arc<Profile>), CommentId>> {
         self.post(post).await?;
         let found = self.parts.posts.comments(post, page).await?;
         let people: Vec<_> = found.items.iter().map(|comment| comment.author).collect();
-        Ok(Page { items: with_cards(found.items, &self.cards(&people).await?), next: found.next })
+        let profiles = self.profiles(&people).await?;
+        // Whoever is gone takes their comments along.
+        let with_author = |comment: Comment| {
+            let author = profiles.get(&comment.author)?.clone();
+            Some((comment, author))
+        };
+        Ok(Page { items: found.items.into_iter().filter_map(with_author).collect(), next: found.next })
     }
 
     /// What the viewer wrote under posts, newest first.
@@ -223,12 +229,12 @@ impl PostService {
         Like { id: self.parts.ids.next(self.parts.clock.now()), post, user: viewer.id }
     }
 
-    async fn post(&self, post: PostId) -> Result<Post> {
-        Ok(self.parts.posts.details(&[post]).await?.pop().ok_or_else(post_not_found)?.post)
+    async fn post(&self, post: PostId) -> Result<Arc<PostDetail>> {
+        self.parts.posts.details(&[post]).await?.pop().ok_or_else(post_not_found)
     }
 
-    async fn cards(&self, people: &[UserId]) -> Result<HashMap<UserId, UserCard>> {
-        Ok(self.parts.directory.cards(people).await?.into_iter().map(|card| (card.id, card)).collect())
+    async fn profiles(&self, people: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>> {
+        Ok(by_id(self.parts.directory.profiles(people).await?))
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the posts area needs kept.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 
@@ -49,7 +52,7 @@ pub trait PostStore: Send + Sync {
     async fn add(&self, post: &Post, news: &Event) -> Result<()>;
 
     /// The posts that exist of those asked for, in any order.
-    async fn details(&self, posts: &[PostId]) -> Result<Vec<PostDetail>>;
+    async fn details(&self, posts: &[PostId]) -> Result<Vec<Arc<PostDetail>>>;
 
     /// Which of these exist.
     async fn existing(&self, posts: &[PostId]) -> Result<HashSet<PostId>>;

@@ -4,18 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Result, Timestamp, UserId, media::Picture};
+use crate::{Result, Timestamp, UserId};
 
 use super::{Profile, ProfileStore};
-
-/// What is shown of a person beside what they made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UserCard {
-    pub id: UserId,
-    pub username: String,
-    pub name: String,
-    pub picture: Option<Picture>,
-}
 
 /// The users area as its neighbours see it.
 #[async_trait]
@@ -23,8 +14,8 @@ pub trait Directory: Send + Sync {
     /// Makes the profile of a new account, unless it is there.
     async fn open_profile(&self, user: UserId, username: &str, name: &str, now: Timestamp) -> Result<()>;
 
-    /// The cards of those who exist, in any order.
-    async fn cards(&self, users: &[UserId]) -> Result<Vec<UserCard>>;
+    /// The profiles of those who exist, in any order.
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Arc<Profile>>>;
 
     /// Everyone whom the account follows: at most [`super::FOLLOWING_MAX`].
     async fn following(&self, user: UserId) -> Result<Vec<UserId>>;
@@ -41,8 +32,8 @@ impl Directory for ProfileDirectory {
         self.profiles.open(&Profile::new(user, username, name, now)).await
     }
 
-    async fn cards(&self, users: &[UserId]) -> Result<Vec<UserCard>> {
-        Ok(self.profiles.by_ids(users).await?.into_iter().map(UserCard::from).collect())
+    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Arc<Profile>>> {
+        self.profiles.by_ids(users).await
     }
 
     async fn following(&self, user: UserId) -> Result<Vec<UserId>> {
@@ -64,11 +55,5 @@ impl Profile {
             created: now,
             updated: now,
         }
-    }
-}
-
-impl From<Profile> for UserCard {
-    fn from(profile: Profile) -> Self {
-        Self { id: profile.id, username: profile.username, name: profile.name, picture: profile.picture }
     }
 }

@@ -1,5 +1,6 @@
 //! Profiles, and who follows whom.
 
+mod cached;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod directory;
@@ -9,7 +10,8 @@ mod search;
 mod service;
 mod store;
 
-pub use directory::{Directory, ProfileDirectory, UserCard};
+pub use cached::CachedProfiles;
+pub use directory::{Directory, ProfileDirectory};
 pub use keeper::ProfileKeeper;
 pub use profile::{Bio, Name, Profile, ProfileChange};
 pub use search::{Search, grams};

@@ -12,7 +12,7 @@ use crate::{
     posts::{Catalog, PostView},
 };
 
-use super::{Bio, FOLLOWING_MAX, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, UserCard};
+use super::{Bio, FOLLOWING_MAX, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search};
 
 /// What the users area stands on.
 pub struct Parts {
@@ -32,7 +32,7 @@ pub struct UserService {
 /// A profile as its owner sees it.
 #[derive(Debug)]
 pub struct OwnProfile {
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     pub account: Account,
     /// The newest hundred.
     pub followers: Vec<UserId>,
@@ -44,11 +44,11 @@ pub struct OwnProfile {
 /// A profile as others see it.
 #[derive(Debug)]
 pub struct ProfileView {
-    pub profile: Profile,
+    pub profile: Arc<Profile>,
     /// The newest hundred.
-    pub followers: Vec<UserCard>,
+    pub followers: Vec<Arc<Profile>>,
     /// The newest hundred.
-    pub following: Vec<UserCard>,
+    pub following: Vec<Arc<Profile>>,
     pub posts_count: u64,
     pub posts: Page<PostView, PostId>,
     pub relation: Relation,
@@ -104,8 +104,8 @@ impl UserService {
         let profile = self.profile(user).await?;
         let first = PageRequest::first(Self::SHOWN);
         Ok(ProfileView {
-            followers: self.with_cards(self.parts.profiles.followers(user, first).await?).await?.items,
-            following: self.with_cards(self.parts.profiles.following(user, first).await?).await?.items,
+            followers: self.with_profiles(self.parts.profiles.followers(user, first).await?).await?.items,
+            following: self.with_profiles(self.parts.profiles.following(user, first).await?).await?.items,
             posts_count: self.parts.posts.count(user).await?,
             posts: self.parts.posts.by_author(user, Some(viewer.id), PageRequest::first(Self::POSTS_SHOWN)).await?,
             relation: self.parts.profiles.relation(viewer.id, user).await?,
@@ -185,7 +185,7 @@ impl UserService {
         let profile = self.profile(user).await?;
         let id = self.parts.ids.next(self.parts.clock.now());
         self.parts.profiles.follow(id, viewer.id, user, FOLLOWING_MAX).await?;
-        Ok(profile.username)
+        Ok(profile.username.clone())
     }
 
     /// Stops following somebody; returns their username.
@@ -199,7 +199,7 @@ impl UserService {
         }
         let profile = self.profile(user).await?;
         self.parts.profiles.unfollow(viewer.id, user).await?;
-        Ok(profile.username)
+        Ok(profile.username.clone())
     }
 
     /// Who follows somebody, newest first.
@@ -207,9 +207,9 @@ impl UserService {
     /// # Errors
     /// [`Error::NotFound`].
     #[instrument(name = "users.followers", skip_all)]
-    pub async fn followers(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<UserCard, FollowId>> {
+    pub async fn followers(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<Arc<Profile>, FollowId>> {
         self.profile(user).await?;
-        self.with_cards(self.parts.profiles.followers(user, page).await?).await
+        self.with_profiles(self.parts.profiles.followers(user, page).await?).await
     }
 
     /// Whom somebody follows, newest first.
@@ -217,9 +217,9 @@ impl UserService {
     /// # Errors
     /// [`Error::NotFound`].
     #[instrument(name = "users.following", skip_all)]
-    pub async fn following(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<UserCard, FollowId>> {
+    pub async fn following(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<Arc<Profile>, FollowId>> {
         self.profile(user).await?;
-        self.with_cards(self.parts.profiles.following(user, page).await?).await
+        self.with_profiles(self.parts.profiles.following(user, page).await?).await
     }
 
     /// Somebody's posts, newest first.
@@ -237,17 +237,17 @@ impl UserService {
         self.parts.posts.by_author(user, viewer, page).await
     }
 
-    async fn profile(&self, user: UserId) -> Result<Profile> {
+    async fn profile(&self, user: UserId) -> Result<Arc<Profile>> {
         self.parts.profiles.by_ids(&[user]).await?.pop().ok_or_else(user_not_found)
     }
 
-    /// Puts the cards to the follows, in their order; whoever is gone is left out.
-    async fn with_cards(&self, follows: Page<Follow, FollowId>) -> Result<Page<UserCard, FollowId>> {
+    /// Puts the profiles to the follows, in their order; whoever is gone is left out.
+    async fn with_profiles(&self, follows: Page<Follow, FollowId>) -> Result<Page<Arc<Profile>, FollowId>> {
         let ids: Vec<_> = follows.items.iter().map(|follow| follow.user).collect();
         let mut profiles: HashMap<_, _> =
             self.parts.profiles.by_ids(&ids).await?.into_iter().map(|profile| (profile.id, profile)).collect();
-        let cards = ids.iter().filter_map(|id| profiles.remove(id)).map(UserCard::from).collect();
-        Ok(Page { items: cards, next: follows.next })
+        let people = ids.iter().filter_map(|id| profiles.remove(id)).collect();
+        Ok(Page { items: people, next: follows.next })
     }
 }
 

@@ -1,5 +1,7 @@
 //! What the users area needs kept.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
 use crate::{FollowId, Page, PageRequest, Result, Timestamp, UserId};
@@ -30,7 +32,7 @@ pub trait ProfileStore: Send + Sync {
     async fn open(&self, profile: &Profile) -> Result<()>;
 
     /// The profiles that exist of those asked for, in any order.
-    async fn by_ids(&self, users: &[UserId]) -> Result<Vec<Profile>>;
+    async fn by_ids(&self, users: &[UserId]) -> Result<Vec<Arc<Profile>>>;
 
     /// Changes what is given and returns the result; `None` when there is no such profile. With another picture it
     /// leaves [`crate::Event::PictureChanged`]; where all is so already, `updated` stays, too.

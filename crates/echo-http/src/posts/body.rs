@@ -1,8 +1,10 @@
 //! Posts and comments as JSON shows them.
 
+use std::sync::Arc;
+
 use echo_domain::{
-    posts::{Block, Comment, Content, Post, PostView},
-    users::UserCard,
+    posts::{Block, Comment, Content, Post, PostDetail, PostView},
+    users::Profile,
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -87,7 +89,7 @@ impl PostBody<String> {
         Self {
             id: post.id.to_string(),
             user: post.author.to_string(),
-            content: post.blocks.into_iter().map(|block| BlockBody::new(block, links)).collect(),
+            content: post.blocks.iter().map(|block| BlockBody::new(block, links)).collect(),
             likes: Vec::new(),
             comments: Vec::new(),
             like_count: 0,
@@ -100,28 +102,31 @@ impl PostBody<String> {
 }
 
 impl PostBody<AuthorBody> {
-    pub(crate) fn new(view: PostView, links: &Links) -> Self {
-        let comment = |(comment, author)| CommentBody::new(comment, author, links);
+    pub(crate) fn new(view: &PostView, links: &Links) -> Self {
+        let PostDetail { post, like_count, comment_count, likers, comments } = &*view.detail;
+        let comment = |(comment, author): (&Comment, &Option<Arc<Profile>>)| {
+            author.as_ref().map(|author| CommentBody::new(comment.clone(), author, links))
+        };
         Self {
-            user: AuthorBody::new(view.author, links),
-            likes: view.likers.iter().rev().map(ToString::to_string).collect(),
-            comments: view.comments.into_iter().map(comment).collect(),
-            like_count: view.like_count,
-            comment_count: view.comment_count,
+            id: post.id.to_string(),
+            user: AuthorBody::new(&view.author, links),
+            content: post.blocks.iter().map(|block| BlockBody::new(block, links)).collect(),
+            likes: likers.iter().rev().map(ToString::to_string).collect(),
+            comments: comments.iter().zip(&view.commenters).filter_map(comment).collect(),
+            like_count: *like_count,
+            comment_count: *comment_count,
             is_liked: view.is_liked,
-            id: view.post.id.to_string(),
-            content: view.post.blocks.into_iter().map(|block| BlockBody::new(block, links)).collect(),
-            created_at: view.post.created.into(),
-            updated_at: view.post.created.into(),
+            created_at: post.created.into(),
+            updated_at: post.created.into(),
         }
     }
 }
 
 impl BlockBody {
-    fn new(block: Block, links: &Links) -> Self {
+    fn new(block: &Block, links: &Links) -> Self {
         let id = block.id.to_string();
-        match block.content {
-            Content::Text(value) => Self { id, kind: "text", value, ..Self::default() },
+        match &block.content {
+            Content::Text(text) => Self { id, kind: "text", value: text.clone(), ..Self::default() },
             Content::Image(image) => Self {
                 id,
                 kind: "image",
@@ -130,25 +135,25 @@ impl BlockBody {
                 width: Some(image.width),
                 height: Some(image.height),
                 variants: Some(VariantBody::all(&image.variants, links)),
-                blurhash: Some(image.blurhash),
-                alt: Some(image.alt),
+                blurhash: Some(image.blurhash.clone()),
+                alt: Some(image.alt.clone()),
             },
         }
     }
 }
 
 impl AuthorBody {
-    fn new(card: UserCard, links: &Links) -> Self {
+    fn new(author: &Profile, links: &Links) -> Self {
         Self {
-            id: card.id.to_string(),
-            profile_picture: PictureBody::new(card.picture.as_ref(), links),
-            username: card.username,
+            id: author.id.to_string(),
+            profile_picture: PictureBody::new(author.picture.as_ref(), links),
+            username: author.username.clone(),
         }
     }
 }
 
 impl CommentBody {
-    pub(crate) fn new(comment: Comment, author: UserCard, links: &Links) -> Self {
+    pub(crate) fn new(comment: Comment, author: &Profile, links: &Links) -> Self {
         Self {
             id: comment.id.to_string(),
             user: AuthorBody::new(author, links),

@@ -2,6 +2,7 @@
 
 mod body;
 mod form;
+mod ready;
 
 use std::sync::Arc;
 
@@ -16,6 +17,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub(crate) use body::{AuthorBody, CommentBody, PostBody};
 use form::{NewPost, NewPostForm, NewPostMultipart};
+pub(crate) use ready::ReadyPost;
+pub use ready::ReadyPosts;
 
 use crate::{
     cursor::{Cursors, List, ListQuery, PageBody, limit},
@@ -32,6 +35,7 @@ pub struct PostsApi {
     pub posts: Arc<PostService>,
     pub cursors: Cursors,
     pub links: Links,
+    pub ready: ReadyPosts,
     pub ids: NewIds,
 }
 
@@ -77,7 +81,7 @@ async fn publish(
 async fn feed(
     State(posts): State<Arc<PostService>>,
     State(cursors): State<Cursors>,
-    State(links): State<Links>,
+    State(ready): State<ReadyPosts>,
     MaybeUser(viewer): MaybeUser,
     ApiQuery(query): ApiQuery<FeedQuery>,
 ) -> ApiResult<Reply<FeedBody>> {
@@ -88,7 +92,7 @@ async fn feed(
         total_posts: posts.total().await?,
         has_next_page: page.next.is_some(),
         next_cursor: page.next.map(|id| id.to_string()),
-        posts: page.items.into_iter().map(|view| PostBody::new(view, &links)).collect(),
+        posts: ready.all(page.items)?,
     };
     Ok(Reply::ok("Posts retrieved successfully", body))
 }
@@ -99,12 +103,12 @@ async fn feed(
     responses((status = 200, description = "Post retrieved successfully", body = Envelope<PostBody<AuthorBody>>)))]
 async fn show(
     State(posts): State<Arc<PostService>>,
-    State(links): State<Links>,
+    State(ready): State<ReadyPosts>,
     MaybeUser(viewer): MaybeUser,
     ApiPath(id): ApiPath<PostId>,
-) -> ApiResult<Reply<PostBody<AuthorBody>>> {
+) -> ApiResult<Reply<ReadyPost>> {
     let view = posts.show(viewer.map(|viewer| viewer.id), id).await?;
-    Ok(Reply::ok("Post retrieved successfully", PostBody::new(view, &links)))
+    Ok(Reply::ok("Post retrieved successfully", ready.of(view)?))
 }
 
 /// Delete a post
@@ -178,7 +182,7 @@ async fn likes(
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Reply<PageBody<PersonBody>>> {
     let page = posts.likes(id, cursors.read(List::Likes, &query)?).await?;
-    let body = cursors.page(List::Likes, page, |card| PersonBody::new(card, &links));
+    let body = cursors.page(List::Likes, page, |person| PersonBody::new(&person, &links));
     Ok(Reply::ok("Likes retrieved successfully", body))
 }
 
@@ -196,7 +200,7 @@ async fn comment(
     ApiJson(form): ApiJson<CommentForm>,
 ) -> ApiResult<Reply<Vec<CommentBody>>> {
     let newest = posts.comment(viewer, id, &form.content).await?;
-    let body = newest.into_iter().map(|(comment, author)| CommentBody::new(comment, author, &links)).collect();
+    let body = newest.into_iter().map(|(comment, author)| CommentBody::new(comment, &author, &links)).collect();
     Ok(Reply::ok("Comment added successfully", body))
 }
 
@@ -231,7 +235,7 @@ async fn comments(
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Reply<PageBody<CommentBody>>> {
     let page = posts.comments(id, cursors.read(List::Comments, &query)?).await?;
-    let body = cursors.page(List::Comments, page, |(comment, author)| CommentBody::new(comment, author, &links));
+    let body = cursors.page(List::Comments, page, |(comment, author)| CommentBody::new(comment, &author, &links));
     Ok(Reply::ok("Comments retrieved successfully", body))
 }
 
@@ -253,7 +257,7 @@ struct FeedQuery {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct FeedBody {
-    posts: Vec<PostBody<AuthorBody>>,
+    posts: Vec<ReadyPost>,
     total_posts: u64,
     has_next_page: bool,
     next_cursor: Option<String>,

@@ -1,8 +1,10 @@
 //! Profiles as JSON shows them.
 
+use std::sync::Arc;
+
 use echo_domain::{
-    Page, PostId, UserId,
-    users::{OwnProfile, Profile, ProfileView, UserCard},
+    Page, PostId, Result, UserId,
+    users::{OwnProfile, Profile, ProfileView},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -10,7 +12,7 @@ use utoipa::ToSchema;
 use crate::{
     cursor::{Cursors, List},
     media::{Links, PictureBody},
-    posts::{AuthorBody, PostBody},
+    posts::{ReadyPost, ReadyPosts},
     reply::Moment,
 };
 
@@ -60,7 +62,7 @@ pub(super) struct ProfileBody {
     /// The newest 100.
     following: Vec<PersonBody>,
     /// The newest 20.
-    posts: Vec<PostBody<AuthorBody>>,
+    posts: Vec<ReadyPost>,
     /// Goes on with `GET /api/users/{id}/posts`.
     next_posts_cursor: Option<String>,
     is_following: bool,
@@ -79,12 +81,12 @@ pub(crate) struct PersonBody {
 }
 
 impl PublicProfileBody {
-    pub(super) fn new(profile: Profile, posts: u64, links: &Links) -> Self {
+    pub(super) fn new(profile: &Profile, posts: u64, links: &Links) -> Self {
         Self {
             id: profile.id.to_string(),
-            name: profile.name,
-            username: profile.username,
-            bio: profile.bio,
+            name: profile.name.clone(),
+            username: profile.username.clone(),
+            bio: profile.bio.clone(),
             profile_picture: PictureBody::new(profile.picture.as_ref(), links),
             followers_count: profile.followers,
             following_count: profile.following,
@@ -103,35 +105,35 @@ impl OwnProfileBody {
             role: own.account.role.as_str(),
             followers: ids(own.followers),
             following: ids(own.following),
-            profile: PublicProfileBody::new(own.profile, own.posts_count, links),
+            profile: PublicProfileBody::new(&own.profile, own.posts_count, links),
         }
     }
 }
 
 impl ProfileBody {
-    pub(super) fn new(view: ProfileView, cursors: &Cursors, links: &Links) -> Self {
-        let people = |cards: Vec<UserCard>| cards.into_iter().map(|card| PersonBody::new(card, links)).collect();
+    pub(super) fn new(view: ProfileView, cursors: &Cursors, links: &Links, ready: &ReadyPosts) -> Result<Self> {
+        let people = |people: Vec<Arc<Profile>>| people.iter().map(|person| PersonBody::new(person, links)).collect();
         let Page { items, next } = view.posts;
-        Self {
+        Ok(Self {
             followers: people(view.followers),
             following: people(view.following),
-            posts: items.into_iter().map(|post| PostBody::new(post, links)).collect(),
+            posts: ready.all(items)?,
             next_posts_cursor: next.map(|id: PostId| cursors.seal(List::Posts, id.into())),
             is_following: view.relation.is_following,
             follows_you: view.relation.follows_you,
             role: view.role.as_str(),
-            profile: PublicProfileBody::new(view.profile, view.posts_count, links),
-        }
+            profile: PublicProfileBody::new(&view.profile, view.posts_count, links),
+        })
     }
 }
 
 impl PersonBody {
-    pub(crate) fn new(card: UserCard, links: &Links) -> Self {
+    pub(crate) fn new(person: &Profile, links: &Links) -> Self {
         Self {
-            id: card.id.to_string(),
-            profile_picture: PictureBody::new(card.picture.as_ref(), links),
-            name: card.name,
-            username: card.username,
+            id: person.id.to_string(),
+            profile_picture: PictureBody::new(person.picture.as_ref(), links),
+            name: person.name.clone(),
+            username: person.username.clone(),
         }
     }
 }

@@ -6,7 +6,7 @@ mod form;
 use std::sync::Arc;
 
 use axum::extract::{FromRef, State};
-use echo_domain::{PageRequest, UserId, auth::AuthService, users::UserService};
+use echo_domain::{Page, PageRequest, UserId, auth::AuthService, users::UserService};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -20,7 +20,7 @@ use crate::{
     error::ApiResult,
     extract::{ApiJson, ApiPath, ApiQuery, CurrentUser, MaybeUser},
     media::Links,
-    posts::{AuthorBody, PostBody},
+    posts::{ReadyPost, ReadyPosts},
     reply::{Envelope, Reply},
 };
 
@@ -31,6 +31,7 @@ pub struct UsersApi {
     pub auth: Arc<AuthService>,
     pub cursors: Cursors,
     pub links: Links,
+    pub ready: ReadyPosts,
 }
 
 pub(crate) fn router(api: UsersApi) -> OpenApiRouter {
@@ -94,7 +95,7 @@ async fn search(
     let pagination =
         PaginationBody { has_next_page: found.next.is_some(), last_id: found.next.map(|id| id.to_string()) };
     let people =
-        found.items.into_iter().map(|(profile, posts)| PublicProfileBody::new(profile, posts, &links)).collect();
+        found.items.into_iter().map(|(profile, posts)| PublicProfileBody::new(&profile, posts, &links)).collect();
     Ok(Reply::ok("Users retrieved successfully", FoundBody { users: people, pagination }))
 }
 
@@ -128,11 +129,12 @@ async fn show(
     State(users): State<Arc<UserService>>,
     State(cursors): State<Cursors>,
     State(links): State<Links>,
+    State(ready): State<ReadyPosts>,
     CurrentUser(viewer): CurrentUser,
     ApiPath(id): ApiPath<UserId>,
 ) -> ApiResult<Reply<ProfileBody>> {
     let view = users.show(viewer, id).await?;
-    Ok(Reply::ok("User retrieved successfully", ProfileBody::new(view, &cursors, &links)))
+    Ok(Reply::ok("User retrieved successfully", ProfileBody::new(view, &cursors, &links, &ready)?))
 }
 
 /// Follow
@@ -170,18 +172,18 @@ async fn unfollow(
 /// Newest first.
 #[utoipa::path(get, path = "/api/users/{id}/posts", tag = "users", security((), ("bearer" = [])),
     params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$"), ListQuery),
-    responses((status = 200, description = "A page of posts", body = Envelope<PageBody<PostBody<AuthorBody>>>)))]
+    responses((status = 200, description = "A page of posts", body = Envelope<PageBody<ReadyPost>>)))]
 async fn posts(
     State(users): State<Arc<UserService>>,
     State(cursors): State<Cursors>,
-    State(links): State<Links>,
+    State(ready): State<ReadyPosts>,
     MaybeUser(viewer): MaybeUser,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(query): ApiQuery<ListQuery>,
-) -> ApiResult<Reply<PageBody<PostBody<AuthorBody>>>> {
+) -> ApiResult<Reply<PageBody<ReadyPost>>> {
     let page = users.posts(viewer.map(|viewer| viewer.id), id, cursors.read(List::Posts, &query)?).await?;
-    let body = cursors.page(List::Posts, page, |view| PostBody::new(view, &links));
-    Ok(Reply::ok("Posts retrieved successfully", body))
+    let posts = Page { items: ready.all(page.items)?, next: page.next };
+    Ok(Reply::ok("Posts retrieved successfully", cursors.page(List::Posts, posts, |post| post)))
 }
 
 /// Somebody's followers
@@ -198,7 +200,7 @@ async fn followers(
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Reply<PageBody<PersonBody>>> {
     let page = users.followers(id, cursors.read(List::Followers, &query)?).await?;
-    let body = cursors.page(List::Followers, page, |card| PersonBody::new(card, &links));
+    let body = cursors.page(List::Followers, page, |person| PersonBody::new(&person, &links));
     Ok(Reply::ok("Followers retrieved successfully", body))
 }
 
@@ -216,7 +218,7 @@ async fn following(
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Reply<PageBody<PersonBody>>> {
     let page = users.following(id, cursors.read(List::Following, &query)?).await?;
-    let body = cursors.page(List::Following, page, |card| PersonBody::new(card, &links));
+    let body = cursors.page(List::Following, page, |person| PersonBody::new(&person, &links));
     Ok(Reply::ok("Following retrieved successfully", body))
 }
 

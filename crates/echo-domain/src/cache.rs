@@ -1,0 +1,147 @@
+//! What was read from a store, kept in this process until it changes.
+
+use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use quick_cache::{
+    DefaultHashBuilder, Weighter,
+    sync::{DefaultLifecycle, GuardResult, PlaceholderGuard},
+};
+
+use crate::{Clock, Error, Result, Timestamp};
+
+/// Values by key: at most so many bytes of them, each for at most so long, and each read by one caller while others wait.
+///
+/// Whoever changes what a value was made from calls [`Cache::forget`] after the change is kept and before it is
+/// acknowledged. A value that was being read meanwhile is not kept.
+pub struct Cache<K, V> {
+    values: Values<K, V>,
+    clock: Arc<dyn Clock>,
+    lifetime: Duration,
+}
+
+type Values<K, V> = quick_cache::sync::Cache<K, Kept<V>, Weigh<V>>;
+type Guard<'a, K, V> = PlaceholderGuard<'a, K, Kept<V>, Weigh<V>, DefaultHashBuilder, DefaultLifecycle<K, Kept<V>>>;
+
+#[derive(Clone)]
+struct Kept<V> {
+    value: V,
+    until: Timestamp,
+}
+
+/// Tells how many bytes a value takes.
+struct Weigh<V>(fn(&V) -> usize);
+
+impl<V> Clone for Weigh<V> {
+    fn clone(&self) -> Self {
+        Self(self.0)
+    }
+}
+
+impl<K, V> Weighter<K, Kept<V>> for Weigh<V> {
+    fn weight(&self, _: &K, kept: &Kept<V>) -> u64 {
+        // The key, the moment, and the cache's own record of it.
+        const EACH: u64 = 96;
+        EACH + u64::try_from((self.0)(&kept.value)).unwrap_or(u64::MAX / 2)
+    }
+}
+
+/// Runs a change to its end even if its caller goes away: what is known of it must be forgotten once it is kept.
+///
+/// # Errors
+/// Of the change.
+pub(crate) async fn to_the_end<T: Send + 'static>(
+    change: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(change).await.map_err(Error::internal)?
+}
+
+impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
+    /// Room for `bytes`, which `weigh` counts beside what every entry takes. Values live for `lifetime`, in case a change
+    /// elsewhere is not heard of.
+    pub fn new(bytes: u64, lifetime: Duration, clock: Arc<dyn Clock>, weigh: fn(&V) -> usize) -> Self {
+        const TYPICAL: u64 = 512;
+        let items = usize::try_from(bytes / TYPICAL).unwrap_or(usize::MAX);
+        Self { values: Values::with_weighter(items, bytes, Weigh(weigh)), clock, lifetime }
+    }
+
+    /// The value, if it is known.
+    pub fn peek(&self, key: &K) -> Option<V> {
+        self.values.get(key).filter(|kept| self.is_live(kept)).map(|kept| kept.value)
+    }
+
+    /// The values of those keys that have one. `load` reads those unknown, in one batch; it may leave some out.
+    ///
+    /// # Errors
+    /// Of `load`.
+    pub async fn get<'a>(
+        &self,
+        keys: &[K],
+        load: impl Fn(Vec<K>) -> BoxFuture<'a, Result<HashMap<K, V>>>,
+    ) -> Result<HashMap<K, V>> {
+        let now = self.clock.now();
+        let mut found = HashMap::with_capacity(keys.len());
+        let (mut ours, mut others) = (HashMap::new(), Vec::new());
+        for key in keys {
+            match self.look_up(key, now) {
+                GuardResult::Value(kept) => drop(found.insert(*key, kept.value)),
+                GuardResult::Guard(guard) => drop(ours.insert(*key, guard)),
+                GuardResult::Timeout => others.push(*key),
+            }
+        }
+        if !ours.is_empty() {
+            found.extend(self.fill(ours, &load).await?);
+        }
+        // Only now, with nothing of ours open: two callers that waited for each other would wait forever.
+        for key in others {
+            match self.values.get_value_or_guard_async(&key).await {
+                Ok(kept) => drop(found.insert(key, kept.value)),
+                Err(guard) => found.extend(self.fill(HashMap::from([(key, guard)]), &load).await?),
+            }
+        }
+        Ok(found)
+    }
+
+    /// The value has changed, or may have.
+    pub fn forget(&self, key: &K) {
+        self.values.remove(key);
+    }
+
+    /// Every value may have changed.
+    pub fn forget_all(&self) {
+        self.values.clear();
+    }
+
+    fn look_up(
+        &self,
+        key: &K,
+        now: Timestamp,
+    ) -> GuardResult<'_, K, Kept<V>, Weigh<V>, DefaultHashBuilder, DefaultLifecycle<K, Kept<V>>> {
+        let known = self.values.get_value_or_guard(key, Some(Duration::ZERO));
+        if matches!(&known, GuardResult::Value(kept) if kept.until <= now) {
+            self.values.remove_if(key, |kept| kept.until <= now);
+            return self.values.get_value_or_guard(key, Some(Duration::ZERO));
+        }
+        known
+    }
+
+    async fn fill<'a>(
+        &self,
+        mut places: HashMap<K, Guard<'_, K, V>>,
+        load: impl Fn(Vec<K>) -> BoxFuture<'a, Result<HashMap<K, V>>>,
+    ) -> Result<HashMap<K, V>> {
+        let loaded = load(places.keys().copied().collect()).await?;
+        let until = self.clock.now() + self.lifetime;
+        for (key, value) in &loaded {
+            if let Some(place) = places.remove(key) {
+                // Refused when the value was forgotten meanwhile: what was read may be what was before.
+                let _ = place.insert(Kept { value: value.clone(), until });
+            }
+        }
+        Ok(loaded)
+    }
+
+    fn is_live(&self, kept: &Kept<V>) -> bool {
+        kept.until > self.clock.now()
+    }
+}

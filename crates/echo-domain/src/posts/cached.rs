@@ -1,0 +1,252 @@
+//! Posts in this process's memory, in front of a store.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use futures_util::future::BoxFuture;
+
+use crate::{Cache, Clock, CommentId, Event, LikeId, Page, PageRequest, PostId, Result, UserId, cache::to_the_end};
+
+use super::{
+    Comment, Content, Like, LikeState, Post, PostDetail, PostStore,
+    newest::{Head, Newest},
+};
+
+/// A store of posts that remembers what it read, and the newest posts' ids.
+///
+/// What this process changes is forgotten before the change is acknowledged; what others change, after `LIFETIME`.
+pub struct CachedPosts {
+    posts: Arc<dyn PostStore>,
+    known: Arc<Known>,
+}
+
+struct Known {
+    details: Cache<PostId, Arc<PostDetail>>,
+    liked: Cache<(UserId, PostId), bool>,
+    counts: Cache<UserId, u64>,
+    total: Cache<(), u64>,
+    newest: Newest,
+}
+
+impl CachedPosts {
+    const LIFETIME: Duration = Duration::from_secs(60);
+
+    /// Remembers up to about `bytes`.
+    pub fn new(posts: Arc<dyn PostStore>, bytes: u64, clock: &Arc<dyn Clock>) -> Self {
+        let known = Known {
+            details: Cache::new(bytes / 4 * 3, Self::LIFETIME, clock.clone(), |detail| weight(detail)),
+            liked: Cache::new(bytes / 8, Self::LIFETIME, clock.clone(), |_| 0),
+            counts: Cache::new(bytes / 8, Self::LIFETIME, clock.clone(), |_| 0),
+            total: Cache::new(1024, Self::LIFETIME, clock.clone(), |_| 0),
+            newest: Newest::new(Self::LIFETIME, clock.clone()),
+        };
+        Self { posts, known: Arc::new(known) }
+    }
+
+    /// Makes a change, and then `forget`s what it may have changed, whatever came of it.
+    async fn write<T: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T>> + Send + 'static,
+        forget: impl FnOnce(&Known, &Result<T>) + Send + 'static,
+    ) -> Result<T> {
+        let known = self.known.clone();
+        to_the_end(async move {
+            let result = change.await;
+            forget(&known, &result);
+            result
+        })
+        .await
+    }
+}
+
+/// Roughly the bytes that a post takes.
+fn weight(detail: &PostDetail) -> usize {
+    let block = |content: &Content| match content {
+        Content::Text(text) => text.len(),
+        Content::Image(image) => 256 + image.alt.len() + image.variants.len() * 64,
+    };
+    let blocks: usize = detail.post.blocks.iter().map(|it| 128 + block(&it.content)).sum();
+    let comments: usize = detail.comments.iter().map(|comment| 80 + comment.content.len()).sum();
+    256 + blocks + comments + detail.likers.len() * 12
+}
+
+#[async_trait]
+impl PostStore for CachedPosts {
+    async fn add(&self, post: &Post, news: &Event) -> Result<()> {
+        let (posts, post, news) = (self.posts.clone(), post.clone(), news.clone());
+        let (id, author) = (post.id, post.author);
+        self.write(async move { posts.add(&post, &news).await }, move |known, result| {
+            known.counts.forget(&author);
+            known.total.forget(&());
+            match result {
+                Ok(()) => known.newest.add(id),
+                Err(_) => known.newest.forget(),
+            }
+        })
+        .await
+    }
+
+    async fn details(&self, posts: &[PostId]) -> Result<Vec<Arc<PostDetail>>> {
+        let mut found = self
+            .known
+            .details
+            .get(posts, |unknown| {
+                Box::pin(async move {
+                    let details = self.posts.details(&unknown).await?;
+                    Ok(details.into_iter().map(|detail| (detail.post.id, detail)).collect())
+                })
+            })
+            .await?;
+        Ok(posts.iter().filter_map(|post| found.remove(post)).collect())
+    }
+
+    async fn existing(&self, posts: &[PostId]) -> Result<HashSet<PostId>> {
+        self.posts.existing(posts).await
+    }
+
+    async fn newest(&self, page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
+        let started = match self.known.newest.page(page) {
+            Head::Known(page) => return Ok(page),
+            Head::Beyond => return self.posts.newest(page).await,
+            Head::Unknown { started } => started,
+        };
+        let head = self.posts.newest(PageRequest::first(Newest::READ)).await?;
+        self.known.newest.fill(started, &head);
+        match page.before {
+            None => Ok(Page::cut(head.items, page.limit, |id| *id)),
+            Some(_) => self.posts.newest(page).await,
+        }
+    }
+
+    async fn newest_by(&self, authors: &[UserId], page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
+        self.posts.newest_by(authors, page).await
+    }
+
+    async fn remove(&self, post: PostId, news: &Event) -> Result<bool> {
+        let (posts, news) = (self.posts.clone(), news.clone());
+        let author = match &news {
+            Event::PostDeleted { author, .. } => Some(*author),
+            _ => None,
+        };
+        self.write(async move { posts.remove(post, &news).await }, move |known, _| {
+            known.details.forget(&post);
+            known.newest.remove(post);
+            known.total.forget(&());
+            match author {
+                Some(author) => known.counts.forget(&author),
+                None => known.counts.forget_all(),
+            }
+        })
+        .await
+    }
+
+    async fn purge(&self, post: PostId, limit: usize) -> Result<usize> {
+        self.posts.purge(post, limit).await
+    }
+
+    async fn total(&self) -> Result<u64> {
+        let load =
+            |_| -> BoxFuture<'_, _> { Box::pin(async move { Ok(HashMap::from([((), self.posts.total().await?)])) }) };
+        Ok(self.known.total.get(&[()], load).await?.remove(&()).unwrap_or(0))
+    }
+
+    async fn counts(&self, authors: &[UserId]) -> Result<HashMap<UserId, u64>> {
+        let load = |unknown: Vec<UserId>| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let mut counts = self.posts.counts(&unknown).await?;
+                // None is worth remembering, too.
+                counts.extend(
+                    unknown
+                        .iter()
+                        .filter(|author| !counts.contains_key(author))
+                        .map(|author| (*author, 0))
+                        .collect::<Vec<_>>(),
+                );
+                Ok(counts)
+            })
+        };
+        let mut counts = self.known.counts.get(authors, load).await?;
+        counts.retain(|_, count| *count > 0);
+        Ok(counts)
+    }
+
+    async fn set_like(&self, like: Like, liked: bool) -> Result<LikeState> {
+        let posts = self.posts.clone();
+        self.write(async move { posts.set_like(like, liked).await }, move |known, _| known.forget_like(like)).await
+    }
+
+    async fn toggle_like(&self, like: Like) -> Result<LikeState> {
+        let posts = self.posts.clone();
+        self.write(async move { posts.toggle_like(like).await }, move |known, _| known.forget_like(like)).await
+    }
+
+    async fn liked(&self, user: UserId, posts: &[PostId]) -> Result<HashSet<PostId>> {
+        let keys: Vec<_> = posts.iter().map(|post| (user, *post)).collect();
+        let load = |unknown: Vec<(UserId, PostId)>| -> BoxFuture<'_, _> {
+            Box::pin(async move {
+                let posts: Vec<_> = unknown.iter().map(|(_, post)| *post).collect();
+                let liked = self.posts.liked(user, &posts).await?;
+                Ok(unknown.into_iter().map(|key| (key, liked.contains(&key.1))).collect())
+            })
+        };
+        let known = self.known.liked.get(&keys, load).await?;
+        Ok(known.into_iter().filter(|(_, liked)| *liked).map(|((_, post), _)| post).collect())
+    }
+
+    async fn likes(&self, post: PostId, page: PageRequest<LikeId>) -> Result<Page<Like, LikeId>> {
+        self.posts.likes(post, page).await
+    }
+
+    async fn likes_by(&self, user: UserId, page: PageRequest<PostId>) -> Result<Page<Like, PostId>> {
+        self.posts.likes_by(user, page).await
+    }
+
+    async fn comment(&self, comment: &Comment) -> Result<()> {
+        let (posts, comment) = (self.posts.clone(), comment.clone());
+        let post = comment.post;
+        self.write(async move { posts.comment(&comment).await }, move |known, _| known.details.forget(&post)).await
+    }
+
+    async fn find_comment(&self, post: PostId, comment: CommentId) -> Result<Option<Comment>> {
+        self.posts.find_comment(post, comment).await
+    }
+
+    async fn comments(&self, post: PostId, page: PageRequest<CommentId>) -> Result<Page<Comment, CommentId>> {
+        self.posts.comments(post, page).await
+    }
+
+    async fn comments_by(&self, user: UserId, page: PageRequest<CommentId>) -> Result<Page<Comment, CommentId>> {
+        self.posts.comments_by(user, page).await
+    }
+
+    async fn remove_comment(&self, post: PostId, comment: CommentId) -> Result<bool> {
+        let posts = self.posts.clone();
+        let forget = move |known: &Known, _: &Result<bool>| known.details.forget(&post);
+        self.write(async move { posts.remove_comment(post, comment).await }, forget).await
+    }
+
+    async fn erase_traces(&self, user: UserId, limit: usize) -> Result<usize> {
+        let posts = self.posts.clone();
+        let erase = async move { posts.erase_traces(user, limit).await };
+        self.write(erase, |known, erased| {
+            // Any post may have lost a like or a comment.
+            if !matches!(erased, Ok(0)) {
+                known.details.forget_all();
+                known.liked.forget_all();
+            }
+        })
+        .await
+    }
+}
+
+impl Known {
+    fn forget_like(&self, like: Like) {
+        self.details.forget(&like.post);
+        self.liked.forget(&(like.user, like.post));
+    }
+}

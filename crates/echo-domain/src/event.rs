@@ -1,12 +1,13 @@
 //! News of what happened, kept in the same atomic write as the record it is about, and handed to whom it concerns.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::{MediaId, PostId, Result, UserId};
+use crate::{Error, MediaId, PostId, Result, UserId};
 
 /// What others react to. Its serialised form is what every event log keeps: only ever add to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +87,11 @@ impl Relay {
             tasks.spawn(Self::feed(relay.clone(), consumer.clone(), stop.clone()));
         }
         tasks.spawn(Self::trim(relay.clone(), stop));
-        while tasks.join_next().await.is_some() {}
+        while let Some(ended) = tasks.join_next().await {
+            if let Err(error) = ended {
+                tracing::error!(error = &error as &dyn std::error::Error, "events are not handed over any more");
+            }
+        }
     }
 
     async fn feed(relay: Arc<Self>, consumer: Arc<dyn Consumer>, mut stop: watch::Receiver<bool>) {
@@ -145,7 +150,7 @@ impl Relay {
             if *stop.borrow() {
                 return Ok(false);
             }
-            match consumer.handle(event).await {
+            match handled(consumer, event).await {
                 Ok(()) => return Ok(true),
                 Err(error) if attempt >= Self::ATTEMPTS => return Err(error),
                 Err(error) => {
@@ -181,4 +186,10 @@ impl Relay {
             }
         }
     }
+}
+
+/// A panic is an error like any other: it must not end the consumer for good.
+async fn handled(consumer: &dyn Consumer, event: &Event) -> Result<()> {
+    let handling = AssertUnwindSafe(consumer.handle(event)).catch_unwind();
+    handling.await.unwrap_or_else(|_| Err(Error::internal("a consumer panicked")))
 }

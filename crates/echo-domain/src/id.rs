@@ -18,7 +18,7 @@ pub struct RawId([u8; 12]);
 
 /// The text was not 24 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("must be 24 hexadecimal digits")]
+#[error("must be 24 lower-case hexadecimal digits")]
 pub struct MalformedId;
 
 impl RawId {
@@ -60,7 +60,11 @@ impl FromStr for RawId {
 
     fn from_str(text: &str) -> Result<Self, MalformedId> {
         let text: &[u8; 24] = text.as_bytes().try_into().map_err(|_| MalformedId)?;
-        let digit = |c: u8| (c as char).to_digit(16).and_then(|d| u8::try_from(d).ok()).ok_or(MalformedId);
+        let digit = |c: u8| match c {
+            b'0'..=b'9' => Ok(c - b'0'),
+            b'a'..=b'f' => Ok(c - b'a' + 10),
+            _ => Err(MalformedId),
+        };
         let mut bytes = [0; 12];
         for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
             *byte = digit(pair[0])? << 4 | digit(pair[1])?;
@@ -136,7 +140,8 @@ ids!(
     MediaId,
 );
 
-/// Makes ids that no other source makes, and that grow within a process.
+/// Makes ids that no other source makes. They grow from second to second, and within one as long as the counter does not
+/// wrap, which it does every 16 million ids.
 #[derive(Debug)]
 pub struct IdSource {
     process: [u8; 5],
@@ -183,11 +188,12 @@ mod tests {
     }
 
     #[test]
-    fn only_24_hex_digits_are_an_id() {
+    fn only_24_lower_case_hex_digits_are_an_id() {
         for text in [
             "",
             "6553f10001020304ff00000",
             "6553f10001020304ff0000000",
+            "6553F10001020304FF000000",
             "g553f10001020304ff000000",
             "+553f10001020304ff000000",
             "６553f10001020304ff0000",

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    body::Body,
+    body::HttpBody,
     extract::{FromRef, FromRequest, Request, State},
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse, Response},
@@ -19,7 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     error::ApiResult,
-    extract::{ApiJson, ApiPath, CurrentUser, JSON_LIMIT, NewId, NewIds, read_body},
+    extract::{ApiJson, ApiPath, CurrentUser, NewId, NewIds},
     reply::{Envelope, Moment, Reply},
 };
 
@@ -327,7 +327,7 @@ impl SessionBody {
 impl Cookies {
     const NAME: &'static str = "refreshToken";
 
-    fn get(headers: &HeaderMap) -> Option<String> {
+    pub(crate) fn get(headers: &HeaderMap) -> Option<String> {
         let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
         let mut pairs = pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
         let token = pairs.find(|(name, _)| *name == Self::NAME).map(|(_, token)| token.to_owned());
@@ -348,11 +348,9 @@ impl Cookies {
 
 /// The refresh token in the body; none when there is no body, as clients with a cookie send it.
 async fn refresh_token_of(request: Request) -> ApiResult<Option<String>> {
-    let (parts, body) = request.into_parts();
-    let body = read_body(Request::new(body), JSON_LIMIT).await?;
-    if body.is_empty() {
+    if request.body().is_end_stream() {
         return Ok(None);
     }
-    let ApiJson(form) = ApiJson::<RefreshForm>::from_request(Request::from_parts(parts, Body::from(body)), &()).await?;
+    let ApiJson(form) = ApiJson::<RefreshForm>::from_request(request, &()).await?;
     Ok(form.refresh_token)
 }

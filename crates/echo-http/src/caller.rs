@@ -18,8 +18,9 @@ use echo_domain::{
 use ipnet::IpNet;
 
 /// In every request's extensions.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Caller {
+    gate: Arc<Gate>,
     address: IpAddr,
     viewer: Option<Result<Viewer, Refusal>>,
 }
@@ -39,15 +40,27 @@ pub(crate) async fn identify(State(callers): State<Callers>, mut request: Reques
     let caller = Caller {
         address: address(peer, request.headers(), &callers.trusted_proxies),
         viewer: bearer(request.headers()).map(|token| viewer(&callers.gate, token)),
+        gate: callers.gate,
     };
     request.extensions_mut().insert(caller);
     next.run(request).await
 }
 
 impl Caller {
-    pub(crate) fn of(extensions: &Extensions) -> Self {
-        let nobody = || Self { address: IpAddr::V6(Ipv6Addr::UNSPECIFIED), viewer: None };
-        extensions.get::<Self>().cloned().unwrap_or_else(nobody)
+    /// Every request has one.
+    pub(crate) fn of(extensions: &Extensions) -> &Self {
+        extensions.get::<Self>().expect("`identify` surrounds every route")
+    }
+
+    /// Who is signed in, still: asked once the body has arrived.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] when the session ended meanwhile.
+    pub(crate) fn still_in(&self) -> Result<()> {
+        match &self.viewer {
+            Some(Ok(viewer)) => self.gate.admit(viewer.session),
+            _ => Ok(()),
+        }
     }
 
     /// Who is signed in, if anybody.

@@ -146,8 +146,14 @@ fn domain_status_and_code(error: &Error) -> (StatusCode, Cow<'static, str>) {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let (status, code) = self.status_and_code();
-        if status.is_server_error() {
-            tracing::error!(error = &self as &dyn std::error::Error, "request failed");
+        match &self {
+            Self::Domain(Error::Internal(_)) => {
+                tracing::error!(error = &self as &dyn std::error::Error, "request failed");
+            }
+            Self::Domain(Error::Unavailable { .. } | Error::StorageFull) => {
+                tracing::warn!(error = &self as &dyn std::error::Error, "request refused for now");
+            }
+            _ => {}
         }
         let (advice, message) = (self.advice(), self.to_string());
         let body = ErrorBody {

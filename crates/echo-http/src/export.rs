@@ -56,13 +56,12 @@ pub(crate) fn router(api: ExportApi) -> OpenApiRouter {
 async fn export(State(api): State<ExportApi>, CurrentUser(viewer): CurrentUser) -> ApiResult<Response> {
     let profile = OwnProfileBody::new(api.users.me(viewer).await?, &api.links);
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
-    let written = tokio::spawn(detached(async move { api.write(viewer, &profile, ours).await }));
+    let written = detached(async move { api.write(viewer, &profile, ours).await });
     // A failure on the way must not look like the end: it breaks the transfer off.
     let outcome = stream::once(async move {
         let failed = match written.await {
-            Ok(Ok(Ok(()))) => return None,
-            Ok(Ok(Err(error))) => error,
-            Ok(Err(error)) => error.into(),
+            Ok(Ok(())) => return None,
+            Ok(Err(error)) => error,
             Err(error) => error.into(),
         };
         tracing::warn!(error = &*failed, "export broken off");

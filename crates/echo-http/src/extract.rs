@@ -13,10 +13,13 @@ use serde::de::DeserializeOwned;
 use crate::{
     caller::Caller,
     error::{ApiError, ApiResult},
+    room,
 };
 
 /// The largest body that is not a multipart form, in bytes: the longest post as JSON, with every character escaped, fits.
 pub(crate) const JSON_LIMIT: usize = 2 * 1024 * 1024;
+/// The same for those who are not signed in: signing up takes far less.
+const ANONYMOUS_LIMIT: usize = 64 * 1024;
 
 /// Who is signed in; 401 when nobody is.
 pub(crate) struct CurrentUser(pub(crate) Viewer);
@@ -107,6 +110,7 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for ApiPath
             Ok(Path(ids)) => Ok(Self(ids)),
             Err(PathRejection::FailedToDeserializePathParams(error)) => Err(match error.into_kind() {
                 ErrorKind::DeserializeError { key, message, .. } => ApiError::malformed(key, message),
+                ErrorKind::InvalidUtf8InPathParam { key } => ApiError::malformed(key, "must be UTF-8 text"),
                 _ => ApiError::malformed("id", MalformedId.to_string()),
             }),
             Err(_) => Err(ApiError::RouteNotFound),
@@ -126,15 +130,21 @@ where
     }
 }
 
-/// The body, when it has at most `limit` bytes.
+/// The body, when it has at most `limit` bytes, there is room for it, and the session did not end while it arrived.
 pub(crate) async fn read_body(request: Request, limit: usize) -> ApiResult<Bytes> {
-    axum::body::to_bytes(request.into_body(), limit).await.map_err(|error| {
+    let (parts, body) = request.into_parts();
+    let signed_in = Caller::of(&parts.extensions).viewer().is_ok_and(|viewer| viewer.is_some());
+    let limit = if signed_in { limit } else { limit.min(ANONYMOUS_LIMIT) };
+    room::take(&parts.extensions, &parts.headers, limit)?;
+    let bytes = axum::body::to_bytes(body, limit).await.map_err(|error| {
         if crate::multipart::is_length_limit(&error) {
             ApiError::BodyTooLarge { limit }
         } else {
             ApiError::malformed("body", "ended before it was complete")
         }
-    })
+    })?;
+    Caller::of(&parts.extensions).still_in()?;
+    Ok(bytes)
 }
 
 /// Names the field that is to blame; serde names a missing one only in its message.

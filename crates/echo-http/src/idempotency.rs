@@ -1,22 +1,24 @@
 //! `Idempotency-Key`: a POST that may be sent again (draft-ietf-httpapi-idempotency-key-header-07).
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{Request, State},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
+    extract::{MatchedPath, Request, State},
+    http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts, response},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use echo_domain::{
-    Error, Sealer,
+    Error, Result, Sealer,
     idempotency::{Begun, Fingerprint, IdempotencyStore, RequestKey},
 };
+use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::{
+    auth::Cookies,
     caller::Caller,
     error::{ApiError, ApiResult},
     extract::{JSON_LIMIT, NewIds, ReservedId, media_type, read_body},
@@ -39,21 +41,30 @@ pub struct Idempotency {
     pub ids: NewIds,
 }
 
-/// A reply as it is kept.
+/// The head of a reply as it is kept: one line of JSON, then the body follows.
 #[derive(Serialize, Deserialize)]
-struct Kept {
+struct Head {
     status: u16,
-    headers: Vec<(String, Vec<u8>)>,
-    body: Vec<u8>,
+    headers: Vec<(String, String)>,
 }
 
 /// Does a POST with a key once, and gives every repetition the first reply.
 pub(crate) async fn once(State(idempotency): State<Idempotency>, request: Request, next: Next) -> Response {
-    if request.method() != Method::POST || !request.headers().contains_key(KEY) {
+    if request.method() != Method::POST || !request.headers().contains_key(KEY) || !gets_in(&request) {
         return next.run(request).await;
     }
     idempotency.run(request, next).await.unwrap_or_else(IntoResponse::into_response)
 }
+
+/// Whether the request comes as far as a handler: for what is refused before, nothing need be read or remembered.
+fn gets_in(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let signed_in = Caller::of(request.extensions()).viewer().is_ok_and(|viewer| viewer.is_some());
+    !route.is_empty() && (signed_in || PUBLIC.contains(&route))
+}
+
+/// Where a POST needs no sign-in.
+const PUBLIC: [&str; 3] = ["/api/auth/signup", "/api/auth/login", "/api/auth/refresh"];
 
 impl Idempotency {
     /// Forgets what is older than a day, again and again, until `stop` becomes true.
@@ -75,9 +86,9 @@ impl Idempotency {
     }
 
     async fn run(self, request: Request, next: Next) -> ApiResult<Response> {
+        let limit = if multipart::is_form(request.headers()) { multipart::FORM_LIMIT } else { JSON_LIMIT };
         let (mut parts, body) = request.into_parts();
-        let limit = if multipart::is_form(&parts.headers) { multipart::FORM_LIMIT } else { JSON_LIMIT };
-        let body = read_body(Request::new(body), limit).await?;
+        let body = read_body(Request::from_parts(parts.clone(), body), limit).await?;
         let (key, fingerprint) = (self.key(&parts)?, self.fingerprint(&parts, &body));
 
         match self.store.begin(&key, &fingerprint, self.ids.next(), self.ids.clock.now()).await? {
@@ -88,37 +99,54 @@ impl Idempotency {
                 parts.extensions.insert(ReservedId(seed));
                 let request = Request::from_parts(parts, Body::from(body));
                 // To its end even if the client goes: what is begun is either finished or released.
-                detached(async move { self.first(key, next.run(request).await).await }).await?
+                let first = detached(async move { self.first(key, request, next).await });
+                first.await.map_err(Error::internal)?
             }
         }
     }
 
-    /// Keeps the reply for later, unless another try may have a better one.
-    async fn first(self, key: RequestKey, response: Response) -> ApiResult<Response> {
-        let passing = [StatusCode::UNAUTHORIZED, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
-        if response.status().is_server_error() || passing.contains(&response.status()) {
-            self.store.release(&key).await?;
-            return Ok(response);
-        }
-        let (parts, body) = response.into_parts();
+    /// Does it, and keeps the reply for later, unless another try may have a better one.
+    async fn first(self, key: RequestKey, request: Request, next: Next) -> ApiResult<Response> {
+        let reply = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+            Ok(reply) if !reply.status().is_server_error() && reply.status() != StatusCode::UNAUTHORIZED => reply,
+            Ok(reply) => {
+                self.insist("release", key, Vec::new()).await;
+                return Ok(reply);
+            }
+            Err(_) => {
+                self.insist("release", key, Vec::new()).await;
+                return Err(Error::internal("a request panicked").into());
+            }
+        };
+        let (parts, body) = reply.into_parts();
         let body = to_bytes(body, usize::MAX).await.map_err(Error::internal)?;
-        let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
-        let kept = Kept { status: parts.status.as_u16(), headers, body: body.to_vec() };
-        let plain = serde_json::to_vec(&kept).map_err(Error::internal)?;
-        let sealed = self.sealer.seal(&key, &plain)?;
-        self.store.finish(&key, &sealed).await?;
+        let sealed = self.sealer.seal(&key, &pack(&parts, &body)?)?;
+        self.insist("finish", key, sealed).await;
         Ok(Response::from_parts(parts, Body::from(body)))
+    }
+
+    /// Ends a request in the store; while that does not answer, goes on in the background, since nobody else would.
+    async fn insist(&self, how: &'static str, key: RequestKey, sealed: Vec<u8>) {
+        if self.end(&key, &sealed).await.is_ok() {
+            return;
+        }
+        tracing::warn!(how, "a request with a key is not ended yet");
+        let again = self.clone();
+        tokio::spawn(async move {
+            while again.end(&key, &sealed).await.is_err() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        });
+    }
+
+    /// Without a reply to keep, another try may begin.
+    async fn end(&self, key: &RequestKey, sealed: &[u8]) -> Result<()> {
+        if sealed.is_empty() { self.store.release(key).await } else { self.store.finish(key, sealed).await }
     }
 
     fn replay(&self, key: &RequestKey, sealed: &[u8]) -> ApiResult<Response> {
         let plain = self.sealer.open(key, sealed).ok_or_else(|| Error::internal("a kept reply does not open"))?;
-        let kept: Kept = serde_json::from_slice(&plain).map_err(Error::internal)?;
-        let mut response = Response::new(Body::from(kept.body));
-        *response.status_mut() = StatusCode::from_u16(kept.status).map_err(Error::internal)?;
-        for (name, value) in kept.headers {
-            let name = HeaderName::try_from(name).map_err(Error::internal)?;
-            response.headers_mut().append(name, HeaderValue::try_from(value).map_err(Error::internal)?);
-        }
+        let mut response = unpack(&plain)?;
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         Ok(response)
     }
@@ -147,11 +175,30 @@ impl Idempotency {
             None => self.sealer.digest(&[body]),
         };
         let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
-        self.sealer.digest(&[target.as_bytes(), kind.as_bytes(), cookie(&parts.headers), &body_digest])
+        // The refresh token may come as a cookie: then it is part of what is asked for. Other cookies are not.
+        let cookie = Some(Cookies::get(&parts.headers)).filter(|_| target.starts_with("/api/auth/")).flatten();
+        let cookie = cookie.unwrap_or_default();
+        self.sealer.digest(&[target.as_bytes(), kind.as_bytes(), cookie.as_bytes(), &body_digest])
     }
 }
 
-/// The refresh token may come as a cookie: part of what is asked for.
-fn cookie(headers: &HeaderMap) -> &[u8] {
-    headers.get(header::COOKIE).map_or(b"", HeaderValue::as_bytes)
+fn pack(parts: &response::Parts, body: &[u8]) -> Result<Vec<u8>> {
+    let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    let headers = parts.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
+    let mut kept = serde_json::to_vec(&Head { status: parts.status.as_u16(), headers }).map_err(Error::internal)?;
+    kept.push(b'\n');
+    kept.extend_from_slice(body);
+    Ok(kept)
+}
+
+fn unpack(kept: &[u8]) -> Result<Response> {
+    let end = memchr::memchr(b'\n', kept).ok_or_else(|| Error::internal("a kept reply has no head"))?;
+    let head: Head = serde_json::from_slice(&kept[..end]).map_err(Error::internal)?;
+    let mut response = Response::new(Body::from(kept[end + 1..].to_vec()));
+    *response.status_mut() = StatusCode::from_u16(head.status).map_err(Error::internal)?;
+    for (name, value) in head.headers {
+        let name = HeaderName::try_from(name).map_err(Error::internal)?;
+        response.headers_mut().append(name, HeaderValue::try_from(value).map_err(Error::internal)?);
+    }
+    Ok(response)
 }

@@ -18,6 +18,7 @@ mod openapi;
 mod operations;
 mod posts;
 mod reply;
+mod room;
 mod users;
 
 use std::sync::Arc;
@@ -46,6 +47,7 @@ pub use media::{Links, MediaApi};
 pub use observe::Bounds;
 pub use operations::{Dependency, FrontPage, OperationsApi};
 pub use posts::{PostsApi, ReadyPosts};
+pub use room::BodyRoom;
 pub use users::UsersApi;
 
 /// The areas that a process serves.
@@ -102,6 +104,7 @@ fn surround(router: Router, around: Surroundings) -> Router {
         router = router.layer(from_fn_with_state(limiter, limits::limit));
     }
     router
+        .layer(from_fn_with_state(around.bounds.clone(), observe::bound))
         .layer(cors)
         .layer(from_fn_with_state(around.bounds, observe::observe))
         .layer(from_fn_with_state(around.callers, caller::identify))
@@ -118,10 +121,13 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
             header::AUTHORIZATION,
             header::CONTENT_TYPE,
             header::IF_NONE_MATCH,
+            header::IF_RANGE,
+            header::RANGE,
             field("idempotency-key"),
             field("x-request-id"),
         ])
         .expose_headers([
+            header::CONTENT_RANGE,
             header::ETAG,
             header::RETRY_AFTER,
             field("idempotency-replayed"),

@@ -5,7 +5,7 @@ use std::{ops::Range, sync::Arc};
 use axum::{
     body::Body,
     extract::{FromRef, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use echo_domain::{
@@ -85,11 +85,13 @@ async fn upload(
 async fn serve(
     State(blobs): State<Arc<dyn BlobStore>>,
     ApiPath(name): ApiPath<String>,
+    method: Method,
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let not_found = || Error::not_found("media_not_found", "Media not found");
     let tag = HeaderValue::try_from(format!("\"{name}\"")).map_err(|_| not_found())?;
-    let range = headers.get(header::RANGE).filter(|_| range_applies(&headers, &tag)).and_then(wanted);
+    let range =
+        headers.get(header::RANGE).filter(|_| method == Method::GET && range_applies(&headers, &tag)).and_then(wanted);
 
     // Asked for even when the client has it: what was deleted is not confirmed.
     let whole = blobs.read(&name, Some(0..0)).await?.ok_or_else(not_found)?;

@@ -12,8 +12,10 @@ use http_body_util::LengthLimitError;
 use memchr::memmem;
 
 use crate::{
+    caller::Caller,
     error::{ApiError, ApiResult},
     extract::media_type,
+    room,
 };
 
 /// The largest form, in bytes.
@@ -40,6 +42,8 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         if !is_form(request.headers()) {
             return Err(ApiError::WrongContentType { expected: "multipart/form-data" });
         }
+        room::take(request.extensions(), request.headers(), FORM_LIMIT)?;
+        let caller = Caller::of(request.extensions()).clone();
         let mut multipart = Multipart::from_request(request, state)
             .await
             .map_err(|error| ApiError::malformed("body", error.body_text()))?;
@@ -54,6 +58,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
                 return Err(ApiError::malformed(name, "must be there once"));
             }
         }
+        caller.still_in()?;
         Ok(Self(parts))
     }
 }

@@ -14,10 +14,10 @@ use axum::{
 };
 use echo_domain::{Clock, Error, IdSource, RawId};
 use futures_util::FutureExt;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, task::JoinHandle};
 use tracing::{Instrument, Span, field::Empty};
 
-use crate::{caller::Caller, error::ApiError};
+use crate::{caller::Caller, error::ApiError, room::BodyRoom};
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -31,9 +31,8 @@ pub(crate) fn request_id() -> String {
 }
 
 /// Makes `work` a task of its own that belongs to the same request: it goes on when the client has gone.
-pub(crate) async fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, ApiError> {
-    let work = REQUEST_ID.scope(request_id(), work).instrument(Span::current());
-    tokio::spawn(work).await.map_err(|error| ApiError::Domain(Error::internal(error)))
+pub(crate) fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(REQUEST_ID.scope(request_id(), work).instrument(Span::current()))
 }
 
 /// What surrounds requests.
@@ -45,17 +44,22 @@ pub struct Bounds {
     pub running: Arc<Semaphore>,
     /// How long a reply may take to begin.
     pub deadline: Duration,
+    pub bodies: BodyRoom,
 }
 
-/// Runs a request, whatever happens in it, to a reply that carries its id.
+/// Gives a request an id, which its reply carries, and tells of it.
 pub(crate) async fn observe(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
     let id = sent_id(&request).unwrap_or_else(|| bounds.ids.next::<RawId>(bounds.clock.now()).to_string());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", id, %method, route, status = Empty, user.id = Empty);
 
+    if let Ok(Some(viewer)) = Caller::of(request.extensions()).viewer() {
+        span.record("user.id", tracing::field::display(viewer.id));
+    }
+
     let started = Instant::now();
-    let mut response = REQUEST_ID.scope(id.clone(), bounded(&bounds, request, next)).instrument(span.clone()).await;
+    let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).instrument(span.clone()).await;
 
     let (status, took) = (response.status().as_u16(), started.elapsed());
     span.record("status", status);
@@ -68,13 +72,12 @@ pub(crate) async fn observe(State(bounds): State<Bounds>, request: Request, next
     response
 }
 
-async fn bounded(bounds: &Bounds, request: Request, next: Next) -> Response {
+/// Runs a request within its bounds, whatever happens in it, to a reply.
+pub(crate) async fn bound(State(bounds): State<Bounds>, mut request: Request, next: Next) -> Response {
+    bounds.bodies.enter(&mut request);
     let Ok(_running) = bounds.running.try_acquire() else {
         return ApiError::Overloaded.into_response();
     };
-    if let Ok(Some(viewer)) = Caller::of(request.extensions()).viewer() {
-        Span::current().record("user.id", tracing::field::display(viewer.id));
-    }
     let reply = tokio::time::timeout(bounds.deadline, AssertUnwindSafe(next.run(request)).catch_unwind()).await;
     match reply {
         Ok(Ok(response)) => response,

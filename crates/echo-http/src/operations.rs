@@ -9,7 +9,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
-use echo_domain::Result;
+use echo_domain::{Error, Result};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -70,7 +70,8 @@ async fn ready(State(dependencies): State<Arc<[Arc<dyn Dependency>]>>) -> Respon
     let mut told = BTreeMap::new();
     let mut ready = true;
     for dependency in dependencies.iter() {
-        let works = dependency.check().await;
+        let works = tokio::time::timeout(PATIENCE, dependency.check()).await;
+        let works = works.unwrap_or_else(|_| Err(Error::internal("it takes too long")));
         if let Err(error) = &works {
             tracing::warn!(dependency = dependency.name(), error = error as &dyn std::error::Error, "not ready");
             ready = false;
@@ -80,6 +81,9 @@ async fn ready(State(dependencies): State<Arc<[Arc<dyn Dependency>]>>) -> Respon
     let (code, status) = if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
     (code, Json(ReadyBody { status, dependencies: told })).into_response()
 }
+
+/// How long a dependency may take to answer.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
 
 #[derive(Serialize, ToSchema)]
 struct AliveBody {

@@ -16,8 +16,9 @@ use echo_domain::{
     users::{self, CachedProfiles, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
 };
 use echo_http::{
-    Areas, AuthApi, Bounds, Callers, Cookies, Cursors, Dependency, ExportApi, FeedApi, FrontPage, Idempotency, Links,
-    MediaApi, NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, ReadyPosts, Surroundings, UsersApi,
+    Areas, AuthApi, BodyRoom, Bounds, Callers, Cookies, Cursors, Dependency, ExportApi, FeedApi, FrontPage,
+    Idempotency, Links, MediaApi, NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, ReadyPosts, Surroundings,
+    UsersApi,
 };
 use echo_media::{FileBlobs, ImageThreads};
 use echo_sqlite::{
@@ -38,6 +39,8 @@ use crate::{
 
 /// Requests that run at a time; more are turned away.
 const RUNNING: usize = 4096;
+/// Bytes of bodies in memory at a time.
+const BODIES: usize = 256 * 1024 * 1024;
 /// How long a reply may take to begin; uploads over slow lines are the longest.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Sign-ins that wait for a thread: with two threads and 25 ms each, the last waits about 6 s.
@@ -64,11 +67,11 @@ pub(crate) struct Base {
 pub(crate) struct Echo {
     pub(crate) app: NormalizePath<Router>,
     pub(crate) internal: Router,
-    workers: Workers,
+    background: Background,
 }
 
 /// What goes on beside requests.
-struct Workers {
+struct Background {
     relay: Relay,
     auth: Arc<AuthService>,
     media: Arc<MediaKeeper>,
@@ -207,7 +210,13 @@ pub(crate) fn echo(
         },
     };
     let around = Surroundings {
-        bounds: Bounds { clock: clock.clone(), ids, running: Arc::new(Semaphore::new(RUNNING)), deadline: DEADLINE },
+        bounds: Bounds {
+            clock: clock.clone(),
+            ids,
+            running: Arc::new(Semaphore::new(RUNNING)),
+            deadline: DEADLINE,
+            bodies: BodyRoom::new(BODIES),
+        },
         callers: Callers {
             gate: base.gate.clone(),
             trusted_proxies: settings.clients.trusted_proxies.iter().map(|network| network.0).collect(),
@@ -220,7 +229,7 @@ pub(crate) fn echo(
     Ok(Echo {
         app: echo_http::app(areas, around),
         internal: internal(metrics.clone()),
-        workers: Workers {
+        background: Background {
             relay: Relay { log, consumers },
             auth: base.auth,
             media: media_keeper,
@@ -232,8 +241,8 @@ pub(crate) fn echo(
 
 impl Echo {
     /// Starts what goes on beside requests, until `stop` becomes true.
-    pub(crate) fn start_workers(self, stop: &watch::Receiver<bool>) -> JoinSet<()> {
-        let Workers { relay, auth, media, idempotency, metrics } = self.workers;
+    pub(crate) fn start_background(self, stop: &watch::Receiver<bool>) -> JoinSet<()> {
+        let Background { relay, auth, media, idempotency, metrics } = self.background;
         let mut tasks = JoinSet::new();
         tasks.spawn(relay.run(stop.clone()));
         tasks.spawn(media.sweep(stop.clone()));
@@ -284,6 +293,7 @@ fn media_parts(data: &DataDir, database: &Arc<Database>, clock: &Arc<dyn Clock>)
         blobs: Arc::new(blobs) as Arc<dyn BlobStore>,
         pipeline: Arc::new(pipeline) as Arc<dyn ImagePipeline>,
         clock: clock.clone(),
+        doomed: Arc::default(),
     })
 }
 

@@ -17,12 +17,15 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
+use tokio_io_timeout::TimeoutStream;
 use tower::{Service, ServiceExt};
 
 /// How long a client may take to send the head of a request, and so how long an idle connection lives.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a client may take no byte of a reply.
+const STALL: Duration = Duration::from_secs(30);
 /// How long requests that run may take when everything ends.
-const DRAIN: Duration = Duration::from_secs(25);
+const DRAIN: Duration = Duration::from_secs(20);
 /// Connections at a time; more wait to be accepted.
 const CONNECTIONS: usize = 16_384;
 
@@ -77,6 +80,12 @@ async fn accept(
     }
 }
 
+fn with_patience(stream: TcpStream) -> TimeoutStream<TcpStream> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALL));
+    stream
+}
+
 /// Answers what one client asks until it goes.
 async fn converse<S>(stream: TcpStream, peer: SocketAddr, app: S, watcher: Watcher)
 where
@@ -93,7 +102,7 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Box::pin(with_patience(stream))), service);
     // What breaks a connection is the client's business: it went, or sent what is no HTTP.
     let _ = watcher.watch(connection).await;
 }

@@ -13,8 +13,11 @@ use std::process::ExitCode;
 use clap::{CommandFactory, FromArgMatches};
 use commands::{Command, config::show, health, serve, user};
 use config::Cli;
+use rustix::{fs::Mode, process::umask};
 
 fn main() -> ExitCode {
+    // Whatever is made in the data folder is nobody else's: hashes, addresses, keys.
+    umask(Mode::RWXG | Mode::RWXO);
     if let Err(error) = config::read_dot_env() {
         return fail(&error);
     }

@@ -134,6 +134,11 @@ CREATE TABLE comments (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX comments_author ON comments (author, id);
 
+-- Who was erased, and adds nothing any more.
+CREATE TABLE posts_barred (
+    user BLOB NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;
+
 -- Media: images, who uploaded them, and what shows them. The doomed ones are on their way out.
 
 CREATE TABLE media (
@@ -148,3 +153,7 @@ CREATE INDEX media_account ON media (account, id) WHERE doomed = 0;
 CREATE INDEX media_holder ON media (holder) WHERE holder IS NOT NULL;
 CREATE INDEX media_expires ON media (expires) WHERE expires IS NOT NULL AND doomed = 0;
 CREATE INDEX media_doomed ON media (id) WHERE doomed = 1;
+
+CREATE TABLE media_barred (
+    account BLOB NOT NULL PRIMARY KEY
+) STRICT, WITHOUT ROWID;

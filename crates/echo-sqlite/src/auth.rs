@@ -46,7 +46,7 @@ impl AccountStore for SqliteAccounts {
     async fn find_by_login(&self, login: &Login) -> Result<Option<Account>> {
         let (condition, text) = match login {
             Login::Email(email) => ("email = ?1", email.as_str().to_owned()),
-            Login::Username(username) => ("username_key = ?1", username.key()),
+            Login::Username(key) => ("username_key = ?1", key.clone()),
         };
         self.0
             .read("accounts.find_by_login", move |conn| Ok(conn.one(&select_account(condition), [text], account_of)?))
@@ -103,16 +103,21 @@ impl AccountStore for SqliteAccounts {
     async fn change_password(
         &self,
         account: UserId,
+        old: Option<&PasswordHash>,
         new: &PasswordHash,
         keep: Option<SessionId>,
         now: Timestamp,
-    ) -> Result<Vec<SessionId>> {
-        let new = new.clone();
+    ) -> Result<Option<Vec<SessionId>>> {
+        let (old, new) = (old.cloned(), new.clone());
         self.0
             .write("accounts.change_password", move |tx| {
-                let sql = "UPDATE accounts SET password = ?2 WHERE id = ?1";
-                found(tx.run(sql, params![key(account), new.as_str()])?)?;
-                revoke_all(tx, account, keep, now)
+                let kept = tx.one("SELECT password FROM accounts WHERE id = ?1", [key(account)], |row| row.get(0))?;
+                let kept = PasswordHash::new(kept.ok_or_else(user_not_found)?);
+                if old.is_some_and(|old| old != kept) {
+                    return Ok(None);
+                }
+                tx.run("UPDATE accounts SET password = ?2 WHERE id = ?1", params![key(account), new.as_str()])?;
+                revoke_all(tx, account, keep, now).map(Some)
             })
             .await
     }
@@ -156,16 +161,16 @@ impl AccountStore for SqliteAccounts {
 
 #[async_trait]
 impl SessionStore for SqliteAccounts {
-    async fn open(&self, session: &Session) -> Result<()> {
-        let session = session.clone();
+    async fn open(&self, session: &Session, verified: &PasswordHash) -> Result<Role> {
+        let (session, verified) = (session.clone(), verified.clone());
         self.0
             .write("sessions.open", move |tx| {
-                let sql = "SELECT 1 FROM accounts WHERE id = ?1 AND state = ?2";
-                if !tx.any(sql, params![key(session.account), State::Active.as_str()])? {
-                    let message = "This account cannot sign in";
-                    return Err(Error::unauthenticated("account_not_active", message).into());
-                }
-                Ok(insert_session(tx, &session)?)
+                let sql = "SELECT role FROM accounts WHERE id = ?1 AND state = ?2 AND password = ?3";
+                let proof = params![key(session.account), State::Active.as_str(), verified.as_str()];
+                let role = tx.one(sql, proof, |row| sql::word(row, 0, Role::parse))?;
+                let role = role.ok_or_else(|| Error::unauthenticated("invalid_credentials", "Invalid credentials"))?;
+                insert_session(tx, &session)?;
+                Ok(role)
             })
             .await
     }
@@ -294,7 +299,11 @@ fn taken(error: rusqlite::Error) -> Failure {
 }
 
 fn found(changed: usize) -> Outcome<()> {
-    if changed > 0 { Ok(()) } else { Err(Error::not_found("user_not_found", "User not found").into()) }
+    if changed > 0 { Ok(()) } else { Err(user_not_found()) }
+}
+
+fn user_not_found() -> Failure {
+    echo_domain::users::user_not_found().into()
 }
 
 fn select_account(condition: &str) -> String {

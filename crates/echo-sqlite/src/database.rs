@@ -87,12 +87,14 @@ impl Database {
         }))
     }
 
-    /// Whether it answers.
+    /// Whether it answers, and can be written to.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<()> {
-        self.read("ping", |conn| Ok(conn.query_row("PRAGMA user_version", [], |_| Ok(()))?)).await
+        self.read("ping.read", |conn| Ok(conn.query_row("PRAGMA user_version", [], |_| Ok(()))?)).await?;
+        // Nothing to flush, but it takes the write lock.
+        self.write("ping.write", |_| Ok(())).await
     }
 
     /// Takes no more calls, finishes those that wait, and closes the file. A second call waits for nothing.

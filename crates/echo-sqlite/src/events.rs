@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use echo_domain::{Event, EventLog, Recorded, Result};
-use rusqlite::params;
+use rusqlite::{Row, params};
 use tokio::sync::watch;
 
 use crate::{
@@ -31,11 +31,10 @@ impl EventLog for SqliteEvents {
         const PENDING: &str = "SELECT position, body FROM events
              WHERE position > coalesce((SELECT position FROM event_consumers WHERE name = ?1), 0)
              ORDER BY position LIMIT ?2";
-        let recorded =
-            |row: &rusqlite::Row<'_>| Ok(Recorded { position: sql::count(row, 0)?, event: sql::from_json(row, 1)? });
         self.0
             .read("events.pending", move |conn| {
-                Ok(conn.all(PENDING, params![consumer, sql::limit(limit)], recorded)?)
+                let rows = conn.all(PENDING, params![consumer, sql::limit(limit)], recorded)?;
+                Ok(rows.into_iter().flatten().collect())
             })
             .await
     }
@@ -73,6 +72,22 @@ impl EventLog for SqliteEvents {
     fn news(&self) -> watch::Receiver<()> {
         self.0.news()
     }
+}
+
+/// `None` for what is no event of this version: it stays in the log and is passed over.
+fn recorded(row: &Row<'_>) -> rusqlite::Result<Option<Recorded>> {
+    let position = sql::count(row, 0)?;
+    Ok(match sql::from_json(row, 1) {
+        Ok(event) => Some(Recorded { position, event }),
+        Err(error) => {
+            tracing::error!(
+                event.position = position,
+                error = &error as &dyn std::error::Error,
+                "event cannot be read"
+            );
+            None
+        }
+    })
 }
 
 fn confirm(tx: &Tx<'_>, consumer: &'static str, position: u64) -> Outcome<()> {

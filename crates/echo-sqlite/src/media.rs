@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use echo_domain::{
     MediaId, Page, PageRequest, RawId, Result, Timestamp, UserId,
+    auth::account_deleted,
     media::{Holder, Image, Media, MediaStore, Variant},
 };
 use rusqlite::{Row, params};
@@ -44,6 +45,9 @@ impl MediaStore for SqliteMedia {
         let media = media.clone();
         self.0
             .write("media.add", move |tx| {
+                if tx.any("SELECT 1 FROM media_barred WHERE account = ?1", [key(media.account)])? {
+                    return Err(account_deleted().into());
+                }
                 tx.run(
                     "INSERT INTO media (id, account, image, holder, expires) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT DO NOTHING",
@@ -69,6 +73,7 @@ impl MediaStore for SqliteMedia {
         account: UserId,
         holder: Holder,
         images: &[MediaId],
+        now: Timestamp,
         expires: Timestamp,
     ) -> Result<Vec<Image>> {
         let images = images.to_vec();
@@ -76,7 +81,7 @@ impl MediaStore for SqliteMedia {
             .write("media.claim", move |tx| {
                 let mut claimed = Vec::with_capacity(images.len());
                 for image in images {
-                    match claimable(tx, account, holder, image)? {
+                    match claimable(tx, account, holder, image, now)? {
                         Some(image) => claimed.push(image),
                         None => return Ok(Vec::new()),
                     }
@@ -130,9 +135,21 @@ impl MediaStore for SqliteMedia {
             .await
     }
 
-    async fn doomed(&self, limit: usize) -> Result<Vec<Image>> {
-        const DOOMED: &str = "SELECT image FROM media WHERE doomed = 1 ORDER BY id LIMIT ?1";
-        self.0.read("media.doomed", move |conn| Ok(conn.all(DOOMED, [sql::limit(limit)], image_of)?)).await
+    async fn doomed(&self, after: Option<MediaId>, limit: usize) -> Result<Vec<Image>> {
+        const DOOMED: &str = "SELECT image FROM media WHERE doomed = 1 AND id > ?1 ORDER BY id LIMIT ?2";
+        let after = after.unwrap_or(MediaId(RawId::from_bytes([0; 12])));
+        self.0
+            .read("media.doomed", move |conn| Ok(conn.all(DOOMED, params![key(after), sql::limit(limit)], image_of)?))
+            .await
+    }
+
+    async fn bar(&self, account: UserId) -> Result<()> {
+        self.0
+            .write("media.bar", move |tx| {
+                tx.run("INSERT INTO media_barred (account) VALUES (?1) ON CONFLICT DO NOTHING", [key(account)])?;
+                Ok(())
+            })
+            .await
     }
 
     async fn forget(&self, image: MediaId) -> Result<()> {
@@ -159,9 +176,13 @@ impl MediaStore for SqliteMedia {
 const FIND: &str = "SELECT image, account, holder, expires FROM media WHERE id = ?1 AND doomed = 0";
 
 /// The image, if the account may give it to the holder.
-fn claimable(tx: &Tx<'_>, account: UserId, holder: Holder, image: MediaId) -> Outcome<Option<Image>> {
+fn claimable(tx: &Tx<'_>, account: UserId, holder: Holder, image: MediaId, now: Timestamp) -> Outcome<Option<Image>> {
     let media = tx.one(FIND, [key(image)], media_of)?;
-    let free = |media: &Media| media.account == account && media.holder.is_none_or(|by| by == holder);
+    let free = |media: &Media| {
+        media.account == account
+            && media.holder.is_none_or(|by| by == holder)
+            && media.expires.is_none_or(|expires| expires > now)
+    };
     Ok(media.filter(free).map(|media| media.image))
 }
 

@@ -11,7 +11,7 @@ use std::{
 
 use async_trait::async_trait;
 use echo_domain::{
-    CommentId, Error, Event, LikeId, Page, PageRequest, PostId, Result, UserId,
+    CommentId, Event, LikeId, Page, PageRequest, PostId, Result, UserId,
     posts::{Comment, Like, LikeState, Post, PostDetail, PostStore},
 };
 use rusqlite::{Connection, params};
@@ -25,7 +25,7 @@ use crate::{
 };
 
 use rows::{comment_of, content, like_of, post_of};
-use traces::{add_comment, erase_traces, remove_comment, set_like};
+use traces::{add_comment, erase_traces, refuse_barred, remove_comment, set_like};
 
 /// Keeps posts, likes and comments in SQLite.
 pub struct SqlitePosts(pub Arc<Database>);
@@ -36,6 +36,7 @@ impl PostStore for SqlitePosts {
         let (post, news) = (post.clone(), news.clone());
         self.0
             .write("posts.add", move |tx| {
+                refuse_barred(tx, post.author)?;
                 if insert(tx, &post)? {
                     count_posts(tx, post.author, 1)?;
                     events::append(tx, &news)?;
@@ -54,11 +55,6 @@ impl PostStore for SqlitePosts {
                 details.collect()
             })
             .await
-    }
-
-    async fn existing(&self, posts: &[PostId]) -> Result<HashSet<PostId>> {
-        let posts = posts.to_vec();
-        self.0.read("posts.existing", move |conn| those(posts, |post| exists(conn, post))).await
     }
 
     async fn newest(&self, page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
@@ -204,6 +200,15 @@ impl PostStore for SqlitePosts {
             .await
     }
 
+    async fn bar(&self, user: UserId) -> Result<()> {
+        self.0
+            .write("posts.bar", move |tx| {
+                tx.run("INSERT INTO posts_barred (user) VALUES (?1) ON CONFLICT DO NOTHING", [key(user)])?;
+                Ok(())
+            })
+            .await
+    }
+
     async fn erase_traces(&self, user: UserId, limit: usize) -> Result<usize> {
         self.0.write("posts.erase_traces", move |tx| erase_traces(tx, user, limit)).await
     }
@@ -251,5 +256,5 @@ fn detail(conn: &Connection, post: PostId) -> Outcome<Option<PostDetail>> {
 }
 
 fn post_not_found() -> Failure {
-    Error::not_found("post_not_found", "Post not found").into()
+    echo_domain::posts::post_not_found().into()
 }

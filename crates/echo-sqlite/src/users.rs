@@ -1,12 +1,12 @@
 //! Profiles, who follows whom, and finding people by any part of a name.
 
-use std::{fmt::Write, sync::Arc};
+use std::{collections::HashMap, fmt::Write, sync::Arc};
 
 use async_trait::async_trait;
 use echo_domain::{
     Error, Event, FollowId, Page, PageRequest, Result, Timestamp, UserId,
     media::Picture,
-    users::{Bio, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, grams},
+    users::{Bio, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, grams, user_not_found},
 };
 use rusqlite::{Connection, Row, params};
 
@@ -34,12 +34,13 @@ impl ProfileStore for SqliteProfiles {
         self.0.write("profiles.open", move |tx| insert(tx, &profile)).await
     }
 
-    async fn by_ids(&self, users: &[UserId]) -> Result<Vec<Arc<Profile>>> {
+    async fn by_ids(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>> {
         let users = users.to_vec();
         self.0
             .read("profiles.by_ids", move |conn| {
-                let profiles =
-                    users.into_iter().filter_map(|user| profile(conn, user).map(|it| it.map(Arc::new)).transpose());
+                let profiles = users
+                    .into_iter()
+                    .filter_map(|user| profile(conn, user).map(|it| it.map(|it| (user, Arc::new(it)))).transpose());
                 profiles.collect()
             })
             .await
@@ -342,10 +343,6 @@ fn profile_of(row: &Row<'_>) -> rusqlite::Result<Profile> {
         created: sql::time(row, 8)?,
         updated: sql::time(row, 9)?,
     })
-}
-
-fn user_not_found() -> Error {
-    Error::not_found("user_not_found", "User not found")
 }
 
 #[cfg(test)]

@@ -94,7 +94,7 @@ impl Username {
 
     /// What must be unique.
     pub fn key(&self) -> String {
-        self.0.to_ascii_lowercase()
+        self.0.to_lowercase()
     }
 }
 
@@ -156,7 +156,8 @@ impl fmt::Debug for Email {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
     Email(Email),
-    Username(Username),
+    /// What is unique of it ([`Username::key`]), whatever the rules were when it was chosen.
+    Username(String),
 }
 
 impl Login {
@@ -165,7 +166,8 @@ impl Login {
         if text.contains('@') {
             Email::parse(text).ok().map(Self::Email)
         } else {
-            Username::parse(text).ok().map(Self::Username)
+            let key = text.trim().to_lowercase();
+            (1..=64).contains(&key.len()).then_some(Self::Username(key))
         }
     }
 }

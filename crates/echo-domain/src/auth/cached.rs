@@ -89,12 +89,14 @@ impl AccountStore for CachedAccounts {
     async fn change_password(
         &self,
         account: UserId,
+        old: Option<&PasswordHash>,
         new: &PasswordHash,
         keep: Option<SessionId>,
         now: Timestamp,
-    ) -> Result<Vec<SessionId>> {
-        let (accounts, new) = (self.accounts.clone(), new.clone());
-        self.write(account, async move { accounts.change_password(account, &new, keep, now).await }).await
+    ) -> Result<Option<Vec<SessionId>>> {
+        let (accounts, old, new) = (self.accounts.clone(), old.cloned(), new.clone());
+        let change = async move { accounts.change_password(account, old.as_ref(), &new, keep, now).await };
+        self.write(account, change).await
     }
 
     async fn set_role(&self, account: UserId, role: Role, now: Timestamp) -> Result<Vec<SessionId>> {

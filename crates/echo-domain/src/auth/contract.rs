@@ -34,6 +34,7 @@ macro_rules! account_store_contract {
             a_rename_of_nobody_is_not_found
             a_hash_is_replaced_only_by_who_knows_it
             a_new_password_ends_every_other_session
+            a_password_that_changed_meanwhile_is_not_overwritten
             a_new_role_ends_every_session
             suspension_ends_every_session_and_reactivation_ends_none
             changes_to_nobody_are_not_found
@@ -51,6 +52,8 @@ macro_rules! session_store_contract {
             a_session_reads_back_as_it_was_opened
             opening_again_changes_nothing
             an_account_that_is_gone_or_suspended_opens_no_session
+            a_password_that_is_no_longer_kept_opens_no_session
+            a_session_is_opened_with_the_role_of_now
             a_session_ends_when_it_expires
             rotation_moves_a_session_on
             rotation_from_another_generation_changes_nothing
@@ -74,7 +77,7 @@ async fn signed_up(accounts: &Arc<dyn AccountStore>, username: &str) -> Account 
 
 async fn signed_in(sessions: &Arc<dyn SessionStore>, account: UserId) -> Session {
     let session = sample::session(account);
-    sessions.open(&session).await.unwrap();
+    sessions.open(&session, &sample::password()).await.unwrap();
     session
 }
 
@@ -128,7 +131,7 @@ pub async fn adding_the_same_account_again_changes_nothing(Backend { accounts, e
     accounts.add(&other, &sample::opened(&other)).await.unwrap();
 
     assert_eq!(accounts.find(account.id).await.unwrap(), Some(account.clone()));
-    assert_eq!(accounts.find_by_login(&Login::Username(other.username)).await.unwrap(), None);
+    assert_eq!(accounts.find_by_login(&Login::Username(other.username.key())).await.unwrap(), None);
     assert_eq!(left(&events).await, [sample::opened(&account)]);
 }
 
@@ -142,7 +145,7 @@ pub async fn an_account_is_added_again_in_vain_even_when_another_has_its_names_b
     accounts.add(&first, &sample::opened(&first)).await.unwrap();
 
     assert_eq!(accounts.find(first.id).await.unwrap().unwrap().username.as_str(), "alicia");
-    assert_eq!(accounts.find_by_login(&Login::Username(username("alice"))).await.unwrap(), Some(second));
+    assert_eq!(accounts.find_by_login(&Login::Username(username("alice").key())).await.unwrap(), Some(second));
     assert_eq!(left(&events).await.len(), 2);
 }
 
@@ -173,7 +176,7 @@ pub async fn what_was_refused_left_nothing(Backend { accounts, events, .. }: Bac
     accounts.add(&refused, &sample::opened(&refused)).await.unwrap_err();
 
     assert_eq!(accounts.find(refused.id).await.unwrap(), None);
-    assert_eq!(accounts.find_by_login(&Login::Username(refused.username)).await.unwrap(), None);
+    assert_eq!(accounts.find_by_login(&Login::Username(refused.username.key())).await.unwrap(), None);
     assert_list(std::slice::from_ref(&alice), |page| accounts.list(page)).await;
     assert_eq!(left(&events).await, [sample::opened(&alice)]);
     signed_up(&accounts, "another").await;
@@ -270,8 +273,8 @@ pub async fn a_renamed_account_frees_its_old_names(Backend { accounts, .. }: Bac
 
     accounts.rename(first.id, Some(&username("alicia")), Some(&sample::email("a@b.example")), None).await.unwrap();
 
-    assert_eq!(accounts.find_by_login(&Login::Username(username("alice"))).await.unwrap(), None);
-    assert_eq!(accounts.find_by_login(&Login::Username(username("ALICIA"))).await.unwrap().unwrap().id, first.id);
+    assert_eq!(accounts.find_by_login(&Login::Username(username("alice").key())).await.unwrap(), None);
+    assert_eq!(accounts.find_by_login(&Login::Username(username("ALICIA").key())).await.unwrap().unwrap().id, first.id);
     assert_eq!(accounts.find_by_login(&Login::Email(first.email)).await.unwrap(), None);
     signed_up(&accounts, "ALICE").await;
 }
@@ -297,7 +300,7 @@ pub async fn a_refused_rename_changes_nothing(Backend { accounts, events, .. }: 
     assert_eq!(refusal(taken_name), conflict("username_taken"));
     assert_eq!(accounts.find(alice.id).await.unwrap(), Some(alice));
     assert_eq!(left(&events).await.len(), 2);
-    assert_eq!(accounts.find_by_login(&Login::Username(free.0)).await.unwrap(), None);
+    assert_eq!(accounts.find_by_login(&Login::Username(free.0.key())).await.unwrap(), None);
     assert_eq!(accounts.find_by_login(&Login::Email(free.1)).await.unwrap(), None);
 }
 
@@ -349,18 +352,33 @@ pub async fn a_new_password_ends_every_other_session(Backend { accounts, session
     let [first, second, kept] = open_three(&sessions, alice.id).await;
     let others = open_three(&sessions, bob.id).await;
 
-    let revoked = accounts.change_password(alice.id, &hash("new"), Some(kept), NOW).await.unwrap();
+    let revoked = accounts.change_password(alice.id, None, &hash("new"), Some(kept), NOW).await.unwrap();
 
-    assert_eq!(sorted(revoked), [first, second]);
+    assert_eq!(sorted(revoked.unwrap()), [first, second]);
     assert_eq!(accounts.find(alice.id).await.unwrap().unwrap().password, hash("new"));
     assert_eq!(live(&sessions, alice.id).await, [kept]);
     assert_eq!(live(&sessions, bob.id).await, newest_first(others));
     assert_eq!(sessions.revoked_since(NOW).await.unwrap().len(), 2);
 
-    let revoked = accounts.change_password(alice.id, &hash("newer"), None, NOW).await.unwrap();
+    let revoked = accounts.change_password(alice.id, None, &hash("newer"), None, NOW).await.unwrap();
 
-    assert_eq!(revoked, [kept]);
+    assert_eq!(revoked.unwrap(), [kept]);
     assert_eq!(live(&sessions, alice.id).await, []);
+}
+
+pub async fn a_password_that_changed_meanwhile_is_not_overwritten(Backend { accounts, sessions, .. }: Backend) {
+    let alice = signed_up(&accounts, "alice").await;
+    accounts.change_password(alice.id, None, &hash("by an operator"), None, NOW).await.unwrap();
+    let session = sample::session(alice.id);
+    sessions.open(&session, &hash("by an operator")).await.unwrap();
+
+    let changed = accounts.change_password(alice.id, Some(&alice.password), &hash("late"), None, NOW).await.unwrap();
+
+    assert_eq!(changed, None);
+    assert_eq!(accounts.find(alice.id).await.unwrap().unwrap().password, hash("by an operator"));
+    assert_eq!(live(&sessions, alice.id).await, [session.id]);
+    let current = hash("by an operator");
+    assert!(accounts.change_password(alice.id, Some(&current), &hash("new"), None, NOW).await.unwrap().is_some());
 }
 
 pub async fn a_new_role_ends_every_session(Backend { accounts, sessions, .. }: Backend) {
@@ -396,7 +414,7 @@ pub async fn suspension_ends_every_session_and_reactivation_ends_none(Backend { 
 pub async fn changes_to_nobody_are_not_found(Backend { accounts, .. }: Backend) {
     let nobody = sample::id();
 
-    assert_eq!(refusal(accounts.change_password(nobody, &hash("x"), None, NOW).await), not_found());
+    assert_eq!(refusal(accounts.change_password(nobody, None, &hash("x"), None, NOW).await), not_found());
     assert_eq!(refusal(accounts.set_role(nobody, Role::Admin, NOW).await), not_found());
     assert_eq!(refusal(accounts.set_state(nobody, State::Suspended, NOW).await), not_found());
 }
@@ -411,7 +429,7 @@ pub async fn a_deleted_account_is_gone_and_its_sessions_are_over(Backend { accou
     assert_eq!(sorted(revoked), all);
     assert_eq!(accounts.find(alice.id).await.unwrap(), None);
     assert_eq!(accounts.find_by_login(&Login::Email(alice.email)).await.unwrap(), None);
-    assert_eq!(accounts.find_by_login(&Login::Username(alice.username)).await.unwrap(), None);
+    assert_eq!(accounts.find_by_login(&Login::Username(alice.username.key())).await.unwrap(), None);
     assert_list(&[bob], |page| accounts.list(page)).await;
     assert_eq!(live(&sessions, alice.id).await, []);
     assert_eq!(sessions.find(all[0], NOW).await.unwrap(), None);
@@ -461,7 +479,7 @@ pub async fn a_session_reads_back_as_it_was_opened(Backend { accounts, sessions,
     let alice = signed_up(&accounts, "alice").await;
     let session = Session { generation: 7, rotated: NOW + SECOND, ..sample::session(alice.id) };
 
-    sessions.open(&session).await.unwrap();
+    sessions.open(&session, &sample::password()).await.unwrap();
 
     assert_eq!(sessions.find(session.id, NOW).await.unwrap(), Some(session.clone()));
     assert_eq!(sessions.list(alice.id, NOW).await.unwrap(), [session]);
@@ -472,11 +490,12 @@ pub async fn opening_again_changes_nothing(Backend { accounts, sessions, .. }: B
     let alice = signed_up(&accounts, "alice").await;
     let session = signed_in(&sessions, alice.id).await;
 
-    sessions.open(&Session { nonce: [1; 16], expires: NOW + sample::DAY * 9, ..session.clone() }).await.unwrap();
+    let other = Session { nonce: [1; 16], expires: NOW + sample::DAY * 9, ..session.clone() };
+    sessions.open(&other, &sample::password()).await.unwrap();
     assert_eq!(sessions.find(session.id, NOW).await.unwrap(), Some(session.clone()));
 
     sessions.revoke(alice.id, session.id, NOW).await.unwrap();
-    sessions.open(&session).await.unwrap();
+    sessions.open(&session, &sample::password()).await.unwrap();
     assert_eq!(sessions.find(session.id, NOW).await.unwrap(), None);
 }
 
@@ -487,9 +506,30 @@ pub async fn an_account_that_is_gone_or_suspended_opens_no_session(Backend { acc
 
     for account in [suspended.id, deleted.id, sample::id()] {
         let session = sample::session(account);
-        assert_eq!(refusal(sessions.open(&session).await).0, "unauthenticated");
+        assert_eq!(refusal(sessions.open(&session, &sample::password()).await).0, "unauthenticated");
         assert_eq!(sessions.find(session.id, NOW).await.unwrap(), None);
     }
+}
+
+pub async fn a_password_that_is_no_longer_kept_opens_no_session(Backend { accounts, sessions, .. }: Backend) {
+    let alice = signed_up(&accounts, "alice").await;
+    accounts.change_password(alice.id, None, &hash("new"), None, NOW).await.unwrap();
+    let session = sample::session(alice.id);
+
+    assert_eq!(refusal(sessions.open(&session, &alice.password).await).0, "unauthenticated");
+
+    assert_eq!(live(&sessions, alice.id).await, []);
+    sessions.open(&session, &hash("new")).await.unwrap();
+}
+
+pub async fn a_session_is_opened_with_the_role_of_now(Backend { accounts, sessions, .. }: Backend) {
+    let alice = signed_up(&accounts, "alice").await;
+    let open = async || sessions.open(&sample::session(alice.id), &alice.password).await.unwrap();
+    assert_eq!(open().await, Role::User);
+
+    accounts.set_role(alice.id, Role::Moderator, NOW).await.unwrap();
+
+    assert_eq!(open().await, Role::Moderator);
 }
 
 pub async fn a_session_ends_when_it_expires(Backend { accounts, sessions, .. }: Backend) {
@@ -519,7 +559,7 @@ pub async fn rotation_moves_a_session_on(Backend { accounts, sessions, .. }: Bac
 pub async fn rotation_from_another_generation_changes_nothing(Backend { accounts, sessions, .. }: Backend) {
     let alice = signed_up(&accounts, "alice").await;
     let session = Session { generation: 5, ..sample::session(alice.id) };
-    sessions.open(&session).await.unwrap();
+    sessions.open(&session, &sample::password()).await.unwrap();
 
     for generation in [4, 6] {
         assert!(!sessions.rotate(session.id, generation, NOW + SECOND, NOW + SECOND * 2).await.unwrap());
@@ -560,7 +600,7 @@ pub async fn the_live_sessions_are_listed_newest_first(Backend { accounts, sessi
     let (alice, bob) = (signed_up(&accounts, "alice").await, signed_up(&accounts, "bobby").await);
     let all = [(); 5].map(|()| sample::session(alice.id));
     for session in Dice::new(2).shuffled(&all) {
-        sessions.open(&session).await.unwrap();
+        sessions.open(&session, &sample::password()).await.unwrap();
     }
     signed_in(&sessions, bob.id).await;
 
@@ -574,7 +614,7 @@ pub async fn at_most_a_hundred_sessions_are_listed(Backend { accounts, sessions,
     let alice = signed_up(&accounts, "alice").await;
     let ids: Vec<_> = at_once((0..101).map(|_| {
         let (sessions, session) = (sessions.clone(), sample::session(alice.id));
-        async move { sessions.open(&session).await.map(|()| session.id).unwrap() }
+        async move { sessions.open(&session, &sample::password()).await.map(|_| session.id).unwrap() }
     }))
     .await;
 
@@ -621,7 +661,7 @@ pub async fn a_revoked_session_keeps_its_moment(Backend { accounts, sessions, ..
 
     let later = NOW + SECOND;
     sessions.revoke(alice.id, session.id, later).await.unwrap();
-    accounts.change_password(alice.id, &hash("new"), None, later).await.unwrap();
+    accounts.change_password(alice.id, None, &hash("new"), None, later).await.unwrap();
     accounts.set_state(alice.id, State::Suspended, later).await.unwrap();
     accounts.delete(alice.id, later, &Event::AccountDeleted { account: alice.id }).await.unwrap();
 
@@ -631,7 +671,8 @@ pub async fn a_revoked_session_keeps_its_moment(Backend { accounts, sessions, ..
 pub async fn sessions_long_over_are_forgotten(Backend { accounts, sessions, .. }: Backend) {
     let alice = signed_up(&accounts, "alice").await;
     for _ in 0..5 {
-        sessions.open(&Session { expires: NOW + SECOND, ..sample::session(alice.id) }).await.unwrap();
+        let session = Session { expires: NOW + SECOND, ..sample::session(alice.id) };
+        sessions.open(&session, &sample::password()).await.unwrap();
     }
     let [early, late, alive] = open_three(&sessions, alice.id).await;
     let before = NOW + SECOND * 2;

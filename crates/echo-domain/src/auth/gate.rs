@@ -40,10 +40,19 @@ impl Gate {
         if claims.expires <= self.clock.now() {
             return Err(Error::unauthenticated("token_expired", "The access token has expired"));
         }
-        if self.revoked.read().unwrap_or_else(PoisonError::into_inner).contains_key(&claims.session) {
+        self.admit(claims.session)?;
+        Ok(Viewer { id: claims.account, session: claims.session, role: claims.role })
+    }
+
+    /// Asks again whether a session has ended: a body may take a while to arrive.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] `session_revoked`.
+    pub fn admit(&self, session: SessionId) -> Result<()> {
+        if self.revoked.read().unwrap_or_else(PoisonError::into_inner).contains_key(&session) {
             return Err(Error::unauthenticated("session_revoked", "This session has ended; sign in again"));
         }
-        Ok(Viewer { id: claims.account, session: claims.session, role: claims.role })
+        Ok(())
     }
 
     /// Closes to sessions revoked at these moments; forgets those whose tokens have all expired at `now`.

@@ -17,3 +17,8 @@ pub use password::{NewPassword, PasswordHash, PasswordHasher, Verdict};
 pub use service::{AuthService, Opened, Parts, SignUp, SignedIn};
 pub use session::{AccessClaims, AccessTokens, RefreshToken, RefreshTokens, Session, Viewer};
 pub use store::{AccountStore, Lookup, SessionStore};
+
+/// What arrives from an account that is being erased.
+pub fn account_deleted() -> crate::Error {
+    crate::Error::unauthenticated("account_deleted", "This account was deleted")
+}

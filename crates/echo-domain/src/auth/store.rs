@@ -39,17 +39,19 @@ pub trait AccountStore: Send + Sync {
     /// Keeps another hash of the same password; `false` when `old` is no longer what is kept.
     async fn rehash(&self, account: UserId, old: &PasswordHash, new: &PasswordHash) -> Result<bool>;
 
-    /// Keeps another password and revokes every session but `keep`. Returns those revoked.
+    /// Keeps another password and revokes every session but `keep`. Returns those revoked; `None`, and nothing has
+    /// changed, when `old` is given and no longer what is kept.
     ///
     /// # Errors
     /// [`crate::Error::NotFound`].
     async fn change_password(
         &self,
         account: UserId,
+        old: Option<&PasswordHash>,
         new: &PasswordHash,
         keep: Option<SessionId>,
         now: Timestamp,
-    ) -> Result<Vec<SessionId>>;
+    ) -> Result<Option<Vec<SessionId>>>;
 
     /// Gives a role and revokes every session, since their tokens tell the old one. Returns those revoked.
     ///
@@ -71,11 +73,13 @@ pub trait AccountStore: Send + Sync {
 /// Keeps sessions. Each method is atomic.
 #[async_trait]
 pub trait SessionStore: Send + Sync {
-    /// Adds a session, unless its account is gone or not active. Adding the same id again changes nothing.
+    /// Adds a session for whoever proved to know the password behind `verified`, and returns the account's role. Adding
+    /// the same id again changes nothing.
     ///
     /// # Errors
-    /// [`crate::Error::Unauthenticated`] when the account cannot have one.
-    async fn open(&self, session: &Session) -> Result<()>;
+    /// [`crate::Error::Unauthenticated`] `invalid_credentials` when the account is gone, not active, or has another
+    /// password by now.
+    async fn open(&self, session: &Session, verified: &PasswordHash) -> Result<Role>;
 
     /// The session while it is neither revoked nor expired at `now`.
     async fn find(&self, session: SessionId, now: Timestamp) -> Result<Option<Session>>;

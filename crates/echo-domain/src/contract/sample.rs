@@ -28,11 +28,16 @@ pub fn account(username: &str) -> Account {
         id: id(),
         username: Username::from_store(username.to_owned()),
         email: email(&format!("{}@example.com", username.to_lowercase())),
-        password: PasswordHash::new(format!("$argon2id$of-{username}")),
+        password: password(),
         role: Role::User,
         state: State::Active,
         created: NOW,
     }
+}
+
+/// The hash that every sample account has.
+pub fn password() -> PasswordHash {
+    PasswordHash::new("$argon2id$of-a-sample".to_owned())
 }
 
 pub fn email(text: &str) -> Email {

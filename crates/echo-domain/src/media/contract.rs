@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     MediaId, UserId,
-    contract::{Backend, Dice, assert_list, at_once, newest_first, sample, sample::NOW},
+    contract::{Backend, Dice, assert_list, at_once, newest_first, refusal, sample, sample::NOW},
 };
 
 use super::{Holder, Image, Media, MediaStore};
@@ -27,6 +27,8 @@ macro_rules! media_store_contract {
             what_was_claimed_in_vain_is_free_again
             what_is_kept_is_not_freed
             an_image_expires_at_its_time_unless_it_is_kept
+            an_expired_image_is_claimed_by_nobody
+            what_a_barred_account_adds_is_refused
             a_doomed_image_is_found_nowhere_else
             doomed_images_come_in_batches_until_they_are_forgotten
             an_image_that_is_not_doomed_is_not_forgotten
@@ -75,7 +77,7 @@ pub async fn an_image_reads_back_as_it_was_added(Backend { media, .. }: Backend)
 pub async fn adding_the_same_image_again_changes_nothing(Backend { media, .. }: Backend) {
     let upload = uploaded(&media, sample::id()).await;
     let holder = a_post();
-    media.claim(upload.account, holder, &[upload.image.id], LATER).await.unwrap();
+    media.claim(upload.account, holder, &[upload.image.id], NOW, LATER).await.unwrap();
 
     media.add(&Media { account: sample::id(), ..upload.clone() }).await.unwrap();
 
@@ -90,20 +92,20 @@ pub async fn claimed_images_come_in_the_order_asked_for(Backend { media, .. }: B
     let asked = [second.image.id, third.image.id, first.image.id];
     let holder = a_post();
 
-    let images = media.claim(account, holder, &asked, LATER).await.unwrap();
+    let images = media.claim(account, holder, &asked, NOW, LATER).await.unwrap();
 
     assert_eq!(images, [second.image, third.image, first.image.clone()]);
     let claimed = Media { holder: Some(holder), expires: Some(LATER), ..first };
     assert_eq!(find(&media, claimed.image.id).await, Some(claimed));
-    assert_eq!(media.claim(account, holder, &[], LATER).await.unwrap(), []);
+    assert_eq!(media.claim(account, holder, &[], NOW, LATER).await.unwrap(), []);
 }
 
 pub async fn claiming_again_for_the_same_holder_succeeds(Backend { media, .. }: Backend) {
     let upload = uploaded(&media, sample::id()).await;
     let holder = Holder::Profile(upload.account);
-    media.claim(upload.account, holder, &[upload.image.id], NOW).await.unwrap();
+    media.claim(upload.account, holder, &[upload.image.id], NOW, NOW + MILLISECOND).await.unwrap();
 
-    let again = media.claim(upload.account, holder, &[upload.image.id], LATER).await.unwrap();
+    let again = media.claim(upload.account, holder, &[upload.image.id], NOW, LATER).await.unwrap();
 
     assert_eq!(again, std::slice::from_ref(&upload.image));
     assert_eq!(find(&media, upload.image.id).await.unwrap().expires, Some(LATER));
@@ -112,10 +114,10 @@ pub async fn claiming_again_for_the_same_holder_succeeds(Backend { media, .. }: 
 pub async fn an_image_that_is_kept_stays_kept_when_claimed_again(Backend { media, .. }: Backend) {
     let upload = uploaded(&media, sample::id()).await;
     let holder = a_post();
-    media.claim(upload.account, holder, &[upload.image.id], NOW).await.unwrap();
+    media.claim(upload.account, holder, &[upload.image.id], NOW, NOW + MILLISECOND).await.unwrap();
     media.keep(holder, &[upload.image.id]).await.unwrap();
 
-    let again = media.claim(upload.account, holder, &[upload.image.id], LATER).await.unwrap();
+    let again = media.claim(upload.account, holder, &[upload.image.id], NOW, LATER).await.unwrap();
 
     assert_eq!(again, std::slice::from_ref(&upload.image));
     assert_eq!(find(&media, upload.image.id).await.unwrap().expires, None);
@@ -128,13 +130,13 @@ pub async fn when_one_image_cannot_be_claimed_none_is(Backend { media, .. }: Bac
     let (taken, kept) = (uploaded(&media, account).await, uploaded(&media, account).await);
     let doomed = uploaded(&media, account).await;
     let holder = a_post();
-    media.claim(account, holder, &[taken.image.id, kept.image.id], LATER).await.unwrap();
+    media.claim(account, holder, &[taken.image.id, kept.image.id], NOW, LATER).await.unwrap();
     media.keep(holder, &[kept.image.id]).await.unwrap();
     media.doom(&[doomed.image.id]).await.unwrap();
 
     for bad in [sample::id(), foreign.image.id, taken.image.id, kept.image.id, doomed.image.id] {
         for asked in [[free.image.id, bad], [bad, free.image.id]] {
-            assert_eq!(media.claim(account, a_post(), &asked, LATER).await.unwrap(), []);
+            assert_eq!(media.claim(account, a_post(), &asked, NOW, LATER).await.unwrap(), []);
         }
     }
 
@@ -164,7 +166,7 @@ async fn assert_one_claim(media: &Arc<dyn MediaStore>, account: UserId, asked: V
     let claimed = at_once(asked.into_iter().map(|asked| {
         let (media, holder) = (media.clone(), a_post());
         async move {
-            let images = media.claim(account, holder, &asked, LATER).await.unwrap();
+            let images = media.claim(account, holder, &asked, NOW, LATER).await.unwrap();
             (holder, asked, ids(&images))
         }
     }))
@@ -184,8 +186,8 @@ pub async fn only_who_claimed_an_image_keeps_it(Backend { media, .. }: Backend) 
     let (mine, theirs, free) =
         (uploaded(&media, account).await, uploaded(&media, account).await, uploaded(&media, account).await);
     let (holder, other) = (a_post(), a_post());
-    media.claim(account, holder, &[mine.image.id], LATER).await.unwrap();
-    media.claim(account, other, &[theirs.image.id], LATER).await.unwrap();
+    media.claim(account, holder, &[mine.image.id], NOW, LATER).await.unwrap();
+    media.claim(account, other, &[theirs.image.id], NOW, LATER).await.unwrap();
 
     let all = [mine.image.id, theirs.image.id, free.image.id, sample::id()];
     for _ in 0..2 {
@@ -202,8 +204,8 @@ pub async fn what_was_claimed_in_vain_is_free_again(Backend { media, .. }: Backe
     let account = sample::id();
     let (freed, others) = (uploaded(&media, account).await, uploaded(&media, account).await);
     let (holder, other) = (a_post(), a_post());
-    media.claim(account, holder, &[freed.image.id], LATER).await.unwrap();
-    media.claim(account, other, &[others.image.id], LATER).await.unwrap();
+    media.claim(account, holder, &[freed.image.id], NOW, LATER).await.unwrap();
+    media.claim(account, other, &[others.image.id], NOW, LATER).await.unwrap();
 
     media.unclaim(holder).await.unwrap();
 
@@ -211,13 +213,13 @@ pub async fn what_was_claimed_in_vain_is_free_again(Backend { media, .. }: Backe
     assert_eq!(found.holder, None);
     assert!(found.expires.is_some());
     assert_eq!(find(&media, others.image.id).await.unwrap().holder, Some(other));
-    assert_eq!(media.claim(account, a_post(), &[freed.image.id], LATER).await.unwrap(), [freed.image]);
+    assert_eq!(media.claim(account, a_post(), &[freed.image.id], NOW, LATER).await.unwrap(), [freed.image]);
 }
 
 pub async fn what_is_kept_is_not_freed(Backend { media, .. }: Backend) {
     let upload = uploaded(&media, sample::id()).await;
     let holder = a_post();
-    media.claim(upload.account, holder, &[upload.image.id], LATER).await.unwrap();
+    media.claim(upload.account, holder, &[upload.image.id], NOW, LATER).await.unwrap();
     media.keep(holder, &[upload.image.id]).await.unwrap();
 
     media.unclaim(holder).await.unwrap();
@@ -232,8 +234,8 @@ pub async fn an_image_expires_at_its_time_unless_it_is_kept(Backend { media, .. 
         (uploaded(&media, account).await, uploaded(&media, account).await, uploaded(&media, account).await);
     let end = free.expires.unwrap();
     let (holder, keeper) = (a_post(), a_post());
-    media.claim(account, holder, &[claimed.image.id], end + MILLISECOND).await.unwrap();
-    media.claim(account, keeper, &[kept.image.id], end).await.unwrap();
+    media.claim(account, holder, &[claimed.image.id], NOW, end + MILLISECOND).await.unwrap();
+    media.claim(account, keeper, &[kept.image.id], NOW, end).await.unwrap();
     media.keep(keeper, &[kept.image.id]).await.unwrap();
 
     assert_eq!(media.expired(end - MILLISECOND, 10).await.unwrap(), []);
@@ -245,13 +247,37 @@ pub async fn an_image_expires_at_its_time_unless_it_is_kept(Backend { media, .. 
     assert_eq!(media.expired(end + MILLISECOND, 1).await.unwrap().len(), 1);
 }
 
+pub async fn an_expired_image_is_claimed_by_nobody(Backend { media, .. }: Backend) {
+    let (upload, kept) = (uploaded(&media, sample::id()).await, uploaded(&media, sample::id()).await);
+    let (end, keeper) = (upload.expires.unwrap(), a_post());
+    media.claim(kept.account, keeper, &[kept.image.id], NOW, end).await.unwrap();
+    media.keep(keeper, &[kept.image.id]).await.unwrap();
+
+    assert_eq!(media.claim(upload.account, a_post(), &[upload.image.id], end, LATER).await.unwrap(), []);
+
+    assert_eq!(find(&media, upload.image.id).await, Some(upload));
+    assert_eq!(media.claim(kept.account, keeper, &[kept.image.id], end, LATER).await.unwrap(), [kept.image]);
+}
+
+pub async fn what_a_barred_account_adds_is_refused(Backend { media, .. }: Backend) {
+    let upload = sample::media(sample::id());
+    for _ in 0..2 {
+        media.bar(upload.account).await.unwrap();
+    }
+
+    assert_eq!(refusal(media.add(&upload).await), ("unauthenticated", "account_deleted".to_owned()));
+
+    assert_eq!(find(&media, upload.image.id).await, None);
+    uploaded(&media, sample::id()).await;
+}
+
 pub async fn a_doomed_image_is_found_nowhere_else(Backend { media, .. }: Backend) {
     let account = sample::id();
     let (free, claimed, kept) =
         (uploaded(&media, account).await, uploaded(&media, account).await, uploaded(&media, account).await);
     let (holder, keeper) = (a_post(), a_post());
-    media.claim(account, holder, &[claimed.image.id], LATER).await.unwrap();
-    media.claim(account, keeper, &[kept.image.id], LATER).await.unwrap();
+    media.claim(account, holder, &[claimed.image.id], NOW, LATER).await.unwrap();
+    media.claim(account, keeper, &[kept.image.id], NOW, LATER).await.unwrap();
     media.keep(keeper, &[kept.image.id]).await.unwrap();
     let all = [free.image.clone(), claimed.image.clone(), kept.image.clone()];
 
@@ -267,8 +293,8 @@ pub async fn a_doomed_image_is_found_nowhere_else(Backend { media, .. }: Backend
     }
     assert_list(&[], |page| media.of_account(account, page)).await;
     assert_eq!(media.expired(NOW + sample::DAY * 9, 10).await.unwrap(), []);
-    assert_eq!(media.claim(account, holder, &[claimed.image.id], LATER).await.unwrap(), []);
-    let mut doomed = media.doomed(10).await.unwrap();
+    assert_eq!(media.claim(account, holder, &[claimed.image.id], NOW, LATER).await.unwrap(), []);
+    let mut doomed = media.doomed(None, 10).await.unwrap();
     doomed.sort_by_key(|image| image.id);
     assert_eq!(doomed, all);
 }
@@ -284,8 +310,12 @@ pub async fn doomed_images_come_in_batches_until_they_are_forgotten(Backend { me
 
     let mut gone = Vec::new();
     loop {
-        let batch = media.doomed(2).await.unwrap();
+        let batch = media.doomed(None, 2).await.unwrap();
         assert!(batch.len() <= 2);
+        assert_eq!(
+            media.doomed(batch.last().map(|image| image.id), 10).await.unwrap().len() + batch.len() + gone.len(),
+            5
+        );
         if batch.is_empty() {
             break;
         }

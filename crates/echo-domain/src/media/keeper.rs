@@ -5,9 +5,9 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::{Consumer, Event, PageRequest, Result, posts::Catalog, users::Directory};
+use crate::{Consumer, Event, PageRequest, Result, UserId, posts::Catalog, users::Directory};
 
-use super::{Holder, Media, Parts};
+use super::{Holder, Image, Media, Parts};
 
 /// Follows the events about who shows what, and sweeps up what no event tells of.
 pub struct MediaKeeper {
@@ -18,14 +18,16 @@ pub struct MediaKeeper {
 
 impl MediaKeeper {
     const SWEEP_EVERY: Duration = Duration::from_secs(30);
+    const BATCH: usize = 100;
 
-    /// Removes expired and doomed images, again and again, until `stop` becomes true.
+    /// Removes expired and doomed images: when told, and again and again, until `stop` becomes true.
     pub async fn sweep(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
             if let Err(error) = self.sweep_once().await {
                 tracing::warn!(error = &error as &dyn std::error::Error, "unused images stay for now");
             }
             tokio::select! {
+                () = self.parts.doomed.notified() => {}
                 () = tokio::time::sleep(Self::SWEEP_EVERY) => {}
                 _ = stop.changed() => {}
             }
@@ -34,30 +36,64 @@ impl MediaKeeper {
 
     async fn sweep_once(&self) -> Result<()> {
         loop {
-            let expired = self.parts.media.expired(self.parts.clock.now(), 100).await?;
+            let expired = self.parts.media.expired(self.parts.clock.now(), Self::BATCH).await?;
             if expired.is_empty() {
-                return self.parts.remove_doomed().await;
+                break;
             }
             for media in expired {
                 self.settle(&media).await?;
             }
         }
+        self.remove_doomed().await
     }
 
-    /// Keeps an expired image if its holder shows it after all, and dooms it otherwise.
+    /// Keeps an expired image if its holder shows it after all, and dooms it otherwise. Nobody can claim it meanwhile.
     async fn settle(&self, media: &Media) -> Result<()> {
         let image = media.image.id;
         let shown = match media.holder {
             None => false,
-            Some(Holder::Post(post)) => self.posts.existing(&[post]).await?.contains(&post),
+            Some(Holder::Post(post)) => self.posts.media_of(post).await?.contains(&image),
             Some(Holder::Profile(user)) => {
                 let profiles = self.directory.profiles(&[user]).await?;
-                profiles.iter().filter_map(|profile| profile.picture.as_ref()).any(|picture| picture.media == image)
+                profiles.values().filter_map(|profile| profile.picture.as_ref()).any(|picture| picture.media == image)
             }
         };
         match media.holder {
             Some(holder) if shown => self.parts.media.keep(holder, &[image]).await,
             _ => self.parts.media.doom(&[image]).await,
+        }
+    }
+
+    /// Removes the bytes, then the record, of every doomed image. One that cannot be removed does not keep the others.
+    async fn remove_doomed(&self) -> Result<()> {
+        let mut after = None;
+        loop {
+            let doomed = self.parts.media.doomed(after, Self::BATCH).await?;
+            let Some(last) = doomed.last() else { return Ok(()) };
+            after = Some(last.id);
+            for image in &doomed {
+                if let Err(error) = self.remove(image).await {
+                    tracing::warn!(media.id = %image.id, error = &error as &dyn std::error::Error, "an image stays for now");
+                }
+            }
+        }
+    }
+
+    async fn remove(&self, image: &Image) -> Result<()> {
+        for variant in &image.variants {
+            self.parts.blobs.remove(&variant.location).await?;
+        }
+        self.parts.blobs.remove(&image.location).await?;
+        self.parts.media.forget(image.id).await
+    }
+
+    async fn doom_all_of(&self, account: UserId) -> Result<()> {
+        loop {
+            let images = self.parts.media.of_account(account, PageRequest::first(Self::BATCH)).await?.items;
+            if images.is_empty() {
+                return Ok(());
+            }
+            self.parts.media.doom(&images.iter().map(|media| media.image.id).collect::<Vec<_>>()).await?;
         }
     }
 }
@@ -77,15 +113,14 @@ impl Consumer for MediaKeeper {
                 media.keep(Holder::Profile(*account), new.as_slice()).await?;
                 media.doom(old.as_slice()).await?;
             }
-            Event::AccountDeleted { account } => loop {
-                let images = media.of_account(*account, PageRequest::first(PageRequest::<()>::MAX)).await?.items;
-                if images.is_empty() {
-                    break;
-                }
-                media.doom(&images.iter().map(|media| media.image.id).collect::<Vec<_>>()).await?;
-            },
+            Event::AccountDeleted { account } => {
+                // First of all, so that a request which is still under way leaves nothing behind.
+                media.bar(*account).await?;
+                self.doom_all_of(*account).await?;
+            }
             Event::AccountOpened { .. } | Event::AccountRenamed { .. } => return Ok(()),
         }
-        self.parts.remove_doomed().await
+        self.parts.doomed.notify_one();
+        Ok(())
     }
 }

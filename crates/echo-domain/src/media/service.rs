@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tracing::instrument;
 
-use crate::{Clock, Error, MediaId, Page, PageRequest, Result, Timestamp, UserId};
+use crate::{Clock, Error, MediaId, Page, PageRequest, Result, UserId};
 
 use super::{AltText, BlobStore, Encoded, Holder, Image, ImagePipeline, Media, MediaStore, Variant};
 
@@ -37,6 +38,8 @@ pub struct Parts {
     pub blobs: Arc<dyn BlobStore>,
     pub pipeline: Arc<dyn ImagePipeline>,
     pub clock: Arc<dyn Clock>,
+    /// Wakes whoever removes doomed images.
+    pub doomed: Arc<Notify>,
 }
 
 /// The use cases around images.
@@ -55,10 +58,6 @@ impl MediaService {
     /// What the account uploaded, newest first.
     pub async fn of_account(&self, account: UserId, page: PageRequest<MediaId>) -> Result<Page<Media, MediaId>> {
         self.parts.media.of_account(account, page).await
-    }
-
-    fn expiry(&self) -> Timestamp {
-        self.parts.clock.now() + Self::UNATTACHED
     }
 }
 
@@ -86,10 +85,8 @@ impl MediaDesk for MediaService {
         };
 
         // The record first: it expires, so that bytes which a crash leaves without a holder are found and removed.
-        self.parts
-            .media
-            .add(&Media { image: image.clone(), account, holder: None, expires: Some(self.expiry()) })
-            .await?;
+        let expires = Some(self.parts.clock.now() + Self::UNATTACHED);
+        self.parts.media.add(&Media { image: image.clone(), account, holder: None, expires }).await?;
         let stored = async {
             self.parts.blobs.put(&original.0, original.1.bytes).await?;
             for (_, location, encoded) in variants {
@@ -109,53 +106,25 @@ impl MediaDesk for MediaService {
     }
 
     async fn claim(&self, account: UserId, holder: Holder, images: &[MediaId]) -> Result<Vec<Image>> {
-        self.parts.media.claim(account, holder, images, self.expiry()).await
+        let now = self.parts.clock.now();
+        self.parts.media.claim(account, holder, images, now, now + Self::UNATTACHED).await
     }
 
     async fn discard(&self, images: &[MediaId]) {
         if images.is_empty() {
             return;
         }
-        let gone = async {
-            self.parts.media.doom(images).await?;
-            self.parts.remove_doomed().await
-        };
-        if let Err(error) = gone.await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "images taken in for nothing will be removed later"
-            );
+        match self.parts.media.doom(images).await {
+            Ok(()) => self.parts.doomed.notify_one(),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "images taken in for nothing will go later");
+            }
         }
     }
 
     async fn release(&self, holder: Holder) {
         if let Err(error) = self.parts.media.unclaim(holder).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "images claimed for nothing will be removed later"
-            );
-        }
-    }
-}
-
-impl Parts {
-    /// Removes the bytes, then the record, of every doomed image.
-    ///
-    /// # Errors
-    /// Of the stores; what is left goes the next time.
-    pub(super) async fn remove_doomed(&self) -> Result<()> {
-        loop {
-            let doomed = self.media.doomed(100).await?;
-            if doomed.is_empty() {
-                return Ok(());
-            }
-            for image in doomed {
-                for variant in &image.variants {
-                    self.blobs.remove(&variant.location).await?;
-                }
-                self.blobs.remove(&image.location).await?;
-                self.media.forget(image.id).await?;
-            }
+            tracing::warn!(error = &error as &dyn std::error::Error, "images claimed for nothing will go later");
         }
     }
 }

@@ -31,19 +31,26 @@ pub enum Holder {
 #[async_trait]
 pub trait MediaStore: Send + Sync {
     /// Adding the same id again changes nothing and succeeds.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unauthenticated`] `account_deleted` for a barred account.
     async fn add(&self, media: &Media) -> Result<()>;
+
+    /// From now on the account adds nothing here. Doing it twice is once.
+    async fn bar(&self, account: UserId) -> Result<()>;
 
     /// The image, unless it is unknown or doomed.
     async fn find(&self, media: MediaId) -> Result<Option<Media>>;
 
     /// Gives the images to `holder`, for good once it is confirmed by [`MediaStore::keep`], until `expires` otherwise.
     /// Claiming again for the same holder succeeds. Returns the images in the order asked for; empty, and nothing is
-    /// claimed, when any is unknown, not the account's, doomed or another's.
+    /// claimed, when any is unknown, not the account's, expired at `now`, doomed or another's.
     async fn claim(
         &self,
         account: UserId,
         holder: Holder,
         images: &[MediaId],
+        now: Timestamp,
         expires: Timestamp,
     ) -> Result<Vec<Image>>;
 
@@ -59,8 +66,8 @@ pub trait MediaStore: Send + Sync {
     /// Dooms the images; those unknown are left alone.
     async fn doom(&self, images: &[MediaId]) -> Result<()>;
 
-    /// Up to `limit` doomed images.
-    async fn doomed(&self, limit: usize) -> Result<Vec<Image>>;
+    /// Up to `limit` doomed images by id, those after `after`.
+    async fn doomed(&self, after: Option<MediaId>, limit: usize) -> Result<Vec<Image>>;
 
     /// Forgets a doomed image, once its bytes are gone.
     async fn forget(&self, image: MediaId) -> Result<()>;

@@ -105,10 +105,6 @@ impl PostStore for CachedPosts {
         Ok(posts.iter().filter_map(|post| found.remove(post)).collect())
     }
 
-    async fn existing(&self, posts: &[PostId]) -> Result<HashSet<PostId>> {
-        self.posts.existing(posts).await
-    }
-
     async fn newest(&self, page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
         let started = match self.known.newest.page(page) {
             Head::Known(page) => return Ok(page),
@@ -228,6 +224,10 @@ impl PostStore for CachedPosts {
         let posts = self.posts.clone();
         let forget = move |known: &Known, _: &Result<bool>| known.details.forget(&post);
         self.write(async move { posts.remove_comment(post, comment).await }, forget).await
+    }
+
+    async fn bar(&self, user: UserId) -> Result<()> {
+        self.posts.bar(user).await
     }
 
     async fn erase_traces(&self, user: UserId, limit: usize) -> Result<usize> {

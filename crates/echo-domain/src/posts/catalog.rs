@@ -8,7 +8,7 @@ use std::{
 use async_trait::async_trait;
 
 use crate::{
-    Page, PageRequest, PostId, Result, UserId,
+    MediaId, Page, PageRequest, PostId, Result, UserId,
     users::{Directory, Profile},
 };
 
@@ -55,8 +55,8 @@ pub trait Catalog: Send + Sync {
         Ok(self.counts(&[author]).await?.get(&author).copied().unwrap_or(0))
     }
 
-    /// Which of these exist.
-    async fn existing(&self, posts: &[PostId]) -> Result<HashSet<PostId>>;
+    /// The images that a post shows: none when it is gone.
+    async fn media_of(&self, post: PostId) -> Result<Vec<MediaId>>;
 }
 
 /// The catalog straight from the posts' store.
@@ -75,7 +75,7 @@ impl Catalog for PostCatalog {
             self.posts.details(posts).await?.into_iter().map(|detail| (detail.post.id, detail)).collect();
         let people: HashSet<_> = details.values().flat_map(|detail| people(detail)).collect();
         let people: Vec<_> = people.into_iter().collect();
-        let people = by_id(self.directory.profiles(&people).await?);
+        let people = self.directory.profiles(&people).await?;
         let liked = match viewer {
             Some(viewer) => self.posts.liked(viewer, posts).await?,
             None => HashSet::new(),
@@ -97,8 +97,8 @@ impl Catalog for PostCatalog {
         self.posts.counts(authors).await
     }
 
-    async fn existing(&self, posts: &[PostId]) -> Result<HashSet<PostId>> {
-        self.posts.existing(posts).await
+    async fn media_of(&self, post: PostId) -> Result<Vec<MediaId>> {
+        Ok(self.posts.details(&[post]).await?.pop().map(|detail| detail.post.media()).unwrap_or_default())
     }
 }
 
@@ -111,8 +111,4 @@ fn view(detail: Arc<PostDetail>, people: &HashMap<UserId, Arc<Profile>>, is_like
     let author = people.get(&detail.post.author)?.clone();
     let commenters = detail.comments.iter().map(|comment| people.get(&comment.author).cloned()).collect();
     Some(PostView { detail, author, commenters, is_liked })
-}
-
-pub(super) fn by_id(profiles: Vec<Arc<Profile>>) -> HashMap<UserId, Arc<Profile>> {
-    profiles.into_iter().map(|profile| (profile.id, profile)).collect()
 }

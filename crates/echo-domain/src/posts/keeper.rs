@@ -41,8 +41,10 @@ impl Consumer for PostKeeper {
         match event {
             Event::PostDeleted { post, .. } => while self.posts.purge(*post, Self::BATCH).await? > 0 {},
             Event::AccountDeleted { account } => {
-                self.remove_posts_of(*account).await?;
+                // First of all, so that a request which is still under way leaves nothing behind.
+                self.posts.bar(*account).await?;
                 while self.posts.erase_traces(*account, Self::BATCH).await? > 0 {}
+                self.remove_posts_of(*account).await?;
             }
             Event::AccountOpened { .. }
             | Event::AccountRenamed { .. }

@@ -16,3 +16,8 @@ pub use keeper::PostKeeper;
 pub use post::{Block, Comment, CommentText, Content, Draft, DraftBlock, DraftContent, Post};
 pub use service::{Parts, PostService};
 pub use store::{Like, LikeState, PostDetail, PostStore};
+
+/// There is no such post, or no longer.
+pub fn post_not_found() -> crate::Error {
+    crate::Error::not_found("post_not_found", "Post not found")
+}

@@ -1,6 +1,6 @@
 //! Publishing, reading, liking and commenting.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use tracing::instrument;
 
@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     Block, Catalog, Comment, CommentText, Content, Draft, DraftContent, Like, LikeState, Post, PostDetail, PostStore,
-    PostView, catalog::by_id,
+    PostView, post_not_found,
 };
 
 /// What the posts area stands on.
@@ -57,8 +57,14 @@ impl PostService {
         };
         let post = Post { id, author: author.id, blocks, created: self.parts.clock.now() };
         let news = Event::PostPublished { post: id, author: author.id, media: post.media() };
-        // When this fails, the post may be there nonetheless: its images wait for the sweep, which asks.
-        self.parts.posts.add(&post, &news).await?;
+        if let Err(error) = self.parts.posts.add(&post, &news).await {
+            // It may be there nonetheless. Where that cannot be told, its images wait for the sweep, which asks again.
+            if self.parts.posts.details(&[id]).await.is_ok_and(|found| found.is_empty()) {
+                self.parts.media.discard(&sent).await;
+                self.parts.media.release(Holder::Post(id)).await;
+            }
+            return Err(error);
+        }
         Ok(post)
     }
 
@@ -156,7 +162,7 @@ impl PostService {
         self.post(post).await?;
         let likes = self.parts.posts.likes(post, page).await?;
         let people: Vec<_> = likes.items.iter().map(|like| like.user).collect();
-        let mut profiles = self.profiles(&people).await?;
+        let mut profiles = self.parts.directory.profiles(&people).await?;
         Ok(Page { items: people.iter().filter_map(|user| profiles.remove(user)).collect(), next: likes.next })
     }
 
@@ -206,7 +212,7 @@ impl PostService {
         self.post(post).await?;
         let found = self.parts.posts.comments(post, page).await?;
         let people: Vec<_> = found.items.iter().map(|comment| comment.author).collect();
-        let profiles = self.profiles(&people).await?;
+        let profiles = self.parts.directory.profiles(&people).await?;
         // Whoever is gone takes their comments along.
         let with_author = |comment: Comment| {
             let author = profiles.get(&comment.author)?.clone();
@@ -232,12 +238,4 @@ impl PostService {
     async fn post(&self, post: PostId) -> Result<Arc<PostDetail>> {
         self.parts.posts.details(&[post]).await?.pop().ok_or_else(post_not_found)
     }
-
-    async fn profiles(&self, people: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>> {
-        Ok(by_id(self.parts.directory.profiles(people).await?))
-    }
-}
-
-fn post_not_found() -> Error {
-    Error::not_found("post_not_found", "Post not found")
 }

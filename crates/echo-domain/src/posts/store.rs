@@ -45,7 +45,7 @@ pub struct Like {
 
 /// Keeps posts, likes and comments. Each method is atomic: after an error nothing has changed.
 ///
-/// Counts always equal the records that are kept. "The post is gone" is [`crate::Error::NotFound`] `post_not_found`.
+/// Counts always equal the records that are kept. What a barred user adds is refused. "The post is gone" is [`crate::Error::NotFound`] `post_not_found`.
 #[async_trait]
 pub trait PostStore: Send + Sync {
     /// Adds a post and the news of it. Adding the same id again changes nothing, leaves no news and succeeds.
@@ -53,9 +53,6 @@ pub trait PostStore: Send + Sync {
 
     /// The posts that exist of those asked for, in any order.
     async fn details(&self, posts: &[PostId]) -> Result<Vec<Arc<PostDetail>>>;
-
-    /// Which of these exist.
-    async fn existing(&self, posts: &[PostId]) -> Result<HashSet<PostId>>;
 
     /// All posts, newest first.
     async fn newest(&self, page: PageRequest<PostId>) -> Result<Page<PostId, PostId>>;
@@ -113,6 +110,10 @@ pub trait PostStore: Send + Sync {
 
     /// `false` when it is gone already.
     async fn remove_comment(&self, post: PostId, comment: CommentId) -> Result<bool>;
+
+    /// From now on the user makes nothing here: what still arrives from them is [`crate::Error::Unauthenticated`]
+    /// `account_deleted`. Doing it twice is once.
+    async fn bar(&self, user: UserId) -> Result<()>;
 
     /// Removes up to `limit` likes and comments that the user left anywhere, with their counts.
     /// Returns how many went; 0 when none is left.

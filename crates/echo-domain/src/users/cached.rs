@@ -119,14 +119,11 @@ impl ProfileStore for CachedProfiles {
         self.write(async move { profiles.open(&profile).await }, move |known| known.profiles.forget(&user)).await
     }
 
-    async fn by_ids(&self, users: &[UserId]) -> Result<Vec<Arc<Profile>>> {
+    async fn by_ids(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>> {
         let load = |unknown: Vec<UserId>| -> BoxFuture<'_, _> {
-            Box::pin(async move {
-                let profiles = self.profiles.by_ids(&unknown).await?;
-                Ok(profiles.into_iter().map(|profile| (profile.id, profile)).collect())
-            })
+            Box::pin(async move { self.profiles.by_ids(&unknown).await })
         };
-        Ok(self.known.profiles.get(users, load).await?.into_values().collect())
+        self.known.profiles.get(users, load).await
     }
 
     async fn update(&self, user: UserId, change: &ProfileChange, now: Timestamp) -> Result<Option<Profile>> {

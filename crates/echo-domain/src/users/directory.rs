@@ -1,6 +1,6 @@
 //! What other areas may ask about people.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -14,8 +14,8 @@ pub trait Directory: Send + Sync {
     /// Makes the profile of a new account, unless it is there.
     async fn open_profile(&self, user: UserId, username: &str, name: &str, now: Timestamp) -> Result<()>;
 
-    /// The profiles of those who exist, in any order.
-    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Arc<Profile>>>;
+    /// The profiles of those who exist.
+    async fn profiles(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>>;
 
     /// Everyone whom the account follows: at most [`super::FOLLOWING_MAX`].
     async fn following(&self, user: UserId) -> Result<Vec<UserId>>;
@@ -32,7 +32,7 @@ impl Directory for ProfileDirectory {
         self.profiles.open(&Profile::new(user, username, name, now)).await
     }
 
-    async fn profiles(&self, users: &[UserId]) -> Result<Vec<Arc<Profile>>> {
+    async fn profiles(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>> {
         self.profiles.by_ids(users).await
     }
 

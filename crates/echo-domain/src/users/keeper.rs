@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Clock, Consumer, Error, Event, Result, auth::Lookup};
+use crate::{Clock, Consumer, Error, Event, Result, UserId, auth::Lookup};
 
 use super::{Profile, ProfileChange, ProfileStore};
 
@@ -27,21 +27,37 @@ impl Consumer for ProfileKeeper {
                 self.profiles.open(&Profile::new(*account, username, name, *at)).await
             }
             Event::AccountRenamed { account } => {
-                // The name of now, not of the event: an event that comes late must not bring back an older one.
-                let username = match self.accounts.account(*account).await {
-                    Ok(account) => account.username.as_str().to_owned(),
-                    Err(Error::NotFound(_)) => return Ok(()),
-                    Err(error) => return Err(error),
-                };
-                let change = ProfileChange { username: Some(username), ..ProfileChange::default() };
-                self.profiles.update(*account, &change, self.clock.now()).await?;
-                Ok(())
+                keep_username(&*self.profiles, &*self.accounts, *account, &*self.clock).await
             }
             Event::AccountDeleted { account } => {
                 while self.profiles.erase(*account, 500).await? > 0 {}
                 Ok(())
             }
             Event::PostPublished { .. } | Event::PostDeleted { .. } | Event::PictureChanged { .. } => Ok(()),
+        }
+    }
+}
+
+/// Gives the profile the username that its account has now, and looks again: of several renames at once, each may find
+/// another's name, but the last to look finds the last one.
+pub(super) async fn keep_username(
+    profiles: &dyn ProfileStore,
+    accounts: &dyn Lookup,
+    user: UserId,
+    clock: &dyn Clock,
+) -> Result<()> {
+    loop {
+        let username = match accounts.account(user).await {
+            Ok(account) => account.username.as_str().to_owned(),
+            Err(Error::NotFound(_)) => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        match profiles.by_ids(&[user]).await?.remove(&user) {
+            Some(profile) if profile.username != username => {
+                let change = ProfileChange { username: Some(username), ..ProfileChange::default() };
+                profiles.update(user, &change, clock.now()).await?;
+            }
+            _ => return Ok(()),
         }
     }
 }

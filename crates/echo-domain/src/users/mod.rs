@@ -20,3 +20,8 @@ pub use store::{Follow, ProfileStore, Relation};
 
 /// Nobody follows more accounts than this: it bounds the work of reading a home timeline.
 pub const FOLLOWING_MAX: u64 = 5000;
+
+/// There is no such user, or no longer.
+pub fn user_not_found() -> crate::Error {
+    crate::Error::not_found("user_not_found", "User not found")
+}

@@ -1,6 +1,6 @@
 //! Looking at people, following them, and editing oneself.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use tracing::instrument;
@@ -8,11 +8,14 @@ use tracing::instrument;
 use crate::{
     Clock, Error, Findings, FollowId, IdSource, Page, PageRequest, PostId, Result, UserId,
     auth::{Account, Email, Lookup, Role, Username, Viewer},
-    media::{Holder, MediaDesk},
+    media::{Holder, Image, MediaDesk},
     posts::{Catalog, PostView},
 };
 
-use super::{Bio, FOLLOWING_MAX, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search};
+use super::{
+    Bio, FOLLOWING_MAX, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, keeper::keep_username,
+    user_not_found,
+};
 
 /// What the users area stands on.
 pub struct Parts {
@@ -144,33 +147,31 @@ impl UserService {
         findings.settle()?;
 
         let picture = match edit.picture {
-            Some(bytes) => Some(
-                self.parts
-                    .media
-                    .upload(viewer.id, self.parts.ids.next(self.parts.clock.now()), bytes, "")
-                    .await
-                    .map_err(|error| error.at("profilePicture"))?,
-            ),
+            Some(bytes) => Some(self.take_in(viewer.id, bytes).await?),
             None => None,
         };
-        let changed = async {
-            if username.is_some() || email.is_some() {
-                self.parts.accounts.rename(viewer.id, username.as_ref(), email.as_ref()).await?;
-            }
-            if let Some(picture) = &picture {
-                self.parts.media.claim(viewer.id, Holder::Profile(viewer.id), &[picture.id]).await?;
-            }
-            let username = username.map(|username| username.as_str().to_owned());
-            let change = ProfileChange { name, bio, username, picture: picture.as_ref().map(Into::into) };
-            self.parts.profiles.update(viewer.id, &change, self.parts.clock.now()).await?.ok_or_else(user_not_found)
-        };
-        if let Err(error) = changed.await {
-            if let Some(picture) = picture {
+        if username.is_some() || email.is_some() {
+            let renamed = self.parts.accounts.rename(viewer.id, username.as_ref(), email.as_ref()).await;
+            if let (Err(_), Some(picture)) = (&renamed, &picture) {
                 self.parts.media.discard(&[picture.id]).await;
             }
-            return Err(error);
+            renamed?;
+        }
+        // From here on only an outage can fail; then the sweep finds out whether the picture is shown.
+        if let Some(picture) = &picture {
+            self.parts.media.claim(viewer.id, Holder::Profile(viewer.id), &[picture.id]).await?;
+        }
+        let change = ProfileChange { name, bio, username: None, picture: picture.as_ref().map(Into::into) };
+        self.parts.profiles.update(viewer.id, &change, self.parts.clock.now()).await?.ok_or_else(user_not_found)?;
+        if username.is_some() {
+            keep_username(&*self.parts.profiles, &*self.parts.accounts, viewer.id, &*self.parts.clock).await?;
         }
         self.me(viewer).await
+    }
+
+    async fn take_in(&self, account: UserId, picture: Bytes) -> Result<Image> {
+        let id = self.parts.ids.next(self.parts.clock.now());
+        self.parts.media.upload(account, id, picture, "").await.map_err(|error| error.at("profilePicture"))
     }
 
     /// Follows somebody; returns their username.
@@ -238,19 +239,14 @@ impl UserService {
     }
 
     async fn profile(&self, user: UserId) -> Result<Arc<Profile>> {
-        self.parts.profiles.by_ids(&[user]).await?.pop().ok_or_else(user_not_found)
+        self.parts.profiles.by_ids(&[user]).await?.remove(&user).ok_or_else(user_not_found)
     }
 
     /// Puts the profiles to the follows, in their order; whoever is gone is left out.
     async fn with_profiles(&self, follows: Page<Follow, FollowId>) -> Result<Page<Arc<Profile>, FollowId>> {
         let ids: Vec<_> = follows.items.iter().map(|follow| follow.user).collect();
-        let mut profiles: HashMap<_, _> =
-            self.parts.profiles.by_ids(&ids).await?.into_iter().map(|profile| (profile.id, profile)).collect();
+        let mut profiles = self.parts.profiles.by_ids(&ids).await?;
         let people = ids.iter().filter_map(|id| profiles.remove(id)).collect();
         Ok(Page { items: people, next: follows.next })
     }
-}
-
-fn user_not_found() -> Error {
-    Error::not_found("user_not_found", "User not found")
 }

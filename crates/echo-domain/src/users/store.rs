@@ -1,6 +1,6 @@
 //! What the users area needs kept.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_trait::async_trait;
 
@@ -31,8 +31,8 @@ pub trait ProfileStore: Send + Sync {
     /// Adds a profile; when its id is there already, nothing changes.
     async fn open(&self, profile: &Profile) -> Result<()>;
 
-    /// The profiles that exist of those asked for, in any order.
-    async fn by_ids(&self, users: &[UserId]) -> Result<Vec<Arc<Profile>>>;
+    /// The profiles that exist of those asked for.
+    async fn by_ids(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>>;
 
     /// Changes what is given and returns the result; `None` when there is no such profile. With another picture it
     /// leaves [`crate::Event::PictureChanged`]; where all is so already, `updated` stays, too.

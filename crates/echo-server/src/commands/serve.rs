@@ -1,12 +1,13 @@
 //! `echod serve`
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context, Result};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
+    task::JoinSet,
 };
 
 use crate::{assemble, config::Settings, data_dir::DataDir, listener, system::say, telemetry};
@@ -40,7 +41,7 @@ async fn serve(settings: Settings) -> Result<()> {
     let (stop, stopped) = watch::channel(false);
     stop_on_signals(stop)?;
     let (app, inside) = (echo.app.clone(), echo.internal.clone());
-    let workers = echo.start_workers(&stopped);
+    let background = echo.start_background(&stopped);
 
     let metrics = internal.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
     // Nobody reading is no reason not to serve.
@@ -51,7 +52,9 @@ async fn serve(settings: Settings) -> Result<()> {
         }
     };
     tokio::join!(listener::serve(public, app, stopped.clone()), inside);
-    workers.join_all().await;
+    if tokio::time::timeout(WIND_DOWN, join(background)).await.is_err() {
+        tracing::warn!("some clean-up was cut short: it goes on at the next start");
+    }
     tokio::task::spawn_blocking(move || database.close()).await?;
     let _ = say("Echo has stopped. Everything is kept.");
     Ok(())
@@ -71,6 +74,17 @@ fn welcome(here: &str, data: &DataDir, metrics: Option<SocketAddr>) -> String {
         version = env!("CARGO_PKG_VERSION"),
         data = data.path.display(),
     )
+}
+
+/// How long what goes on beside requests may take to end. What it did not confirm comes again.
+const WIND_DOWN: Duration = Duration::from_secs(5);
+
+async fn join(mut background: JoinSet<()>) {
+    while let Some(ended) = background.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(error = &error as &dyn std::error::Error, "a task in the background broke off");
+        }
+    }
 }
 
 /// Ctrl-C and SIGTERM end it in peace; a second one at once.

@@ -2,6 +2,7 @@
 
 use echo_domain::{
     CommentId, PostId, UserId,
+    auth::account_deleted,
     posts::{Comment, Like, LikeState},
 };
 use rusqlite::params;
@@ -14,8 +15,17 @@ use crate::{
 
 use super::{exists, post_not_found};
 
+/// Whoever is being erased makes nothing new.
+pub(super) fn refuse_barred(tx: &Tx<'_>, user: UserId) -> Outcome<()> {
+    if tx.any("SELECT 1 FROM posts_barred WHERE user = ?1", [key(user)])? {
+        return Err(account_deleted().into());
+    }
+    Ok(())
+}
+
 /// Likes or no longer likes, and counts it when that is a change.
 pub(super) fn set_like(tx: &Tx<'_>, like: Like, liked: bool) -> Outcome<LikeState> {
+    refuse_barred(tx, like.user)?;
     let by = if liked { add_like(tx, like)? } else { -remove_like(tx, like.user, like.post)? };
     let sql = "UPDATE posts SET like_count = like_count + ?2 WHERE id = ?1 RETURNING like_count";
     let count = tx.one(sql, params![key(like.post), by], |row| sql::count(row, 0))?;
@@ -37,6 +47,7 @@ fn remove_like(tx: &Tx<'_>, user: UserId, post: PostId) -> Outcome<i64> {
 
 /// Adds the comment and counts it, unless it is there.
 pub(super) fn add_comment(tx: &Tx<'_>, comment: &Comment) -> Outcome<()> {
+    refuse_barred(tx, comment.author)?;
     if !exists(tx, comment.post)? {
         return Err(post_not_found());
     }

@@ -1,13 +1,14 @@
 //! Tokens: access, refresh, rotation, revocation.
 
-use std::time::Duration;
+use std::{future::IntoFuture, time::Duration};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{PASSWORD, Person, TestApp, eventually, fields, ids, text, together},
-    client::Reply,
+    app::{PASSWORD, TestApp, eventually, fields, ids, text, together},
+    client::{Client, Reply},
 };
 
 /// Within which a revocation holds on every node.
@@ -22,10 +23,23 @@ async fn rotate(app: &TestApp, token: &str) -> String {
     text(&refresh(app, token).await.expect(200).data()["refreshToken"])
 }
 
-async fn is_signed_out(person: &Person) {
-    let refused = async || person.get("/api/users/me").await.status == 401;
+async fn is_signed_out(client: &Client) {
+    let refused = async || client.get("/api/users/me").await.status == 401;
     eventually("the access token stops working", REVOKED_WITHIN, refused).await;
-    person.get("/api/posts").await.refused(401, "session_revoked");
+    client.get("/api/posts").await.refused(401, "session_revoked");
+}
+
+/// Signs in again and again for as long as the password is right; whom that let in.
+async fn sign_in_while_it_works(app: &TestApp, username: &str, password: &str) -> Vec<Client> {
+    let mut let_in = Vec::new();
+    loop {
+        let form = json!({"username": username, "password": password, "cookie": false});
+        let reply = app.anonymous().post("/api/auth/login").json(form).await;
+        if reply.status == 401 {
+            return let_in;
+        }
+        let_in.push(app.bearing(reply.expect(200).data()["accessToken"].as_str()));
+    }
 }
 
 fn part(token: &str, i: usize) -> Value {
@@ -206,6 +220,42 @@ async fn a_new_password_ends_every_other_session() {
     refresh(&app, &ana.refresh_token).await.expect(200);
     let old = json!({"username": ana.username, "password": PASSWORD});
     app.anonymous().post("/api/auth/login").json(old).await.expect(401);
+    app.log_in(&ana.username, "another fine one").await;
+}
+
+#[tokio::test]
+async fn no_session_that_the_old_password_opened_outlives_it() {
+    let app = TestApp::start().await;
+    let ana = app.sign_up("ana").await;
+    let passwords = [PASSWORD, "another fine one", "a third fine one", "the fourth one"];
+
+    for password in passwords.windows(2) {
+        let (old, new) = (password[0], password[1]);
+        let change = ana.post("/api/auth/password").json(json!({"currentPassword": old, "newPassword": new}));
+        let sign_ins = join_all((0..6).map(|_| sign_in_while_it_works(&app, &ana.username, old)));
+
+        let (let_in, changed) = tokio::join!(sign_ins, change.into_future());
+
+        changed.expect(200);
+        for client in let_in.iter().flatten() {
+            is_signed_out(client).await;
+        }
+        ana.get("/api/users/me").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_new_password_whose_reply_was_lost_may_be_sent_again() {
+    let app = TestApp::start().await;
+    let ana = app.sign_up("ana").await;
+    let change = |current: &str, new: &str| {
+        ana.post("/api/auth/password").json(json!({"currentPassword": current, "newPassword": new}))
+    };
+
+    change(PASSWORD, "another fine one").await.expect(200);
+    change(PASSWORD, "another fine one").await.expect(200);
+
+    change(PASSWORD, "a third fine one").await.refused(403, "wrong_password");
     app.log_in(&ana.username, "another fine one").await;
 }
 

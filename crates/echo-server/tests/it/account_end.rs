@@ -14,6 +14,7 @@ use crate::{
     client::{Blocks, Reply, file},
     echod::OwnServer,
     picture::png,
+    wire,
 };
 
 /// Within which what an account made is gone from every read, and within which its images are.
@@ -182,4 +183,30 @@ async fn whoever_left_before_a_crash_is_gone_after_it() {
     eventually("all that ana made is gone", GONE_WITHIN, gone).await;
     let gone = async || server.anonymous().get(&image).await.status == 404;
     eventually("her image is gone", IMAGES_GONE_WITHIN, gone).await;
+}
+
+#[tokio::test]
+async fn what_is_still_on_its_way_from_whoever_left_is_refused() {
+    let Some(server) = OwnServer::start().await else { return };
+    let bobs = server.sign_up("bob_").await.publish("bob's").await;
+    let body = json!({"content": [{"type": "text", "value": "too late"}]}).to_string();
+    let part =
+        |name: &str, value: &str| format!("--b\r\nContent-Disposition: form-data; name={name}\r\n\r\n{value}\r\n");
+    let form = part("content[0][type]", "text") + &part("content[0][value]", "too late") + "--b--";
+
+    for (fields, body) in [
+        ("Content-Type: application/json", &body),
+        ("Content-Type: application/json\r\nIdempotency-Key: late", &body),
+        ("Content-Type: multipart/form-data; boundary=b", &form),
+    ] {
+        let ana = server.sign_up("ana").await;
+        let head = format!("POST /api/posts HTTP/1.1\r\nAuthorization: Bearer {}\r\n{fields}", ana.token());
+        let post = wire::begin(&server, &head, body.len()).await;
+
+        leave(&ana, PASSWORD).await.expect(200);
+
+        assert_eq!(wire::finish(post, body.as_bytes()).await, Some(401), "{fields}");
+    }
+    let feed = server.anonymous().get("/api/posts").await.expect(200).data();
+    assert_eq!((ids(&feed["posts"]), &feed["totalPosts"]), (vec![bobs.id], &json!(1)));
 }

@@ -26,6 +26,7 @@ mod hostile_bodies;
 mod idempotency;
 mod limits;
 mod media;
+mod media_keeper;
 mod openapi;
 mod people;
 mod posts;

@@ -120,6 +120,50 @@ async fn a_refusal_is_replayed_too() {
 }
 
 #[tokio::test]
+async fn a_cookie_that_is_not_ours_does_not_make_it_another_request() {
+    let app = TestApp::start().await;
+    let ana = app.sign_up("ana").await;
+    let key = unique("key");
+
+    let first = publish(&ana, &key).header("cookie", "_ga=1").await.expect(201);
+    let again = publish(&ana, &key).header("cookie", "_ga=2").await;
+
+    assert_replayed(&first, &again);
+    assert_eq!(posts_of(&ana).await, 1);
+}
+
+#[tokio::test]
+async fn what_leads_nowhere_is_not_remembered() {
+    let app = TestApp::start().await;
+    let ana = app.sign_up("ana").await;
+    let key = unique("key");
+
+    for _ in 0..2 {
+        let reply = ana.post("/api/nothing").json(hello()).idempotency_key(&key).await.refused(404, "route_not_found");
+        assert_eq!(reply.header("idempotency-replayed"), "");
+    }
+
+    publish(&ana, &key).await.expect(201);
+}
+
+#[tokio::test]
+async fn a_refusal_for_want_of_a_sign_in_is_not_remembered() {
+    let app = TestApp::start().await;
+    let ana = app.sign_up("ana").await;
+    let key = unique("key");
+    // Not even read: it would be too much.
+    let large = json!({"content": "x".repeat(3 << 20)});
+
+    for body in [hello(), hello(), large] {
+        let reply = app.anonymous().post("/api/posts").json(body).idempotency_key(&key).await.expect(401);
+        assert_eq!(reply.header("idempotency-replayed"), "");
+    }
+
+    let first = publish(&ana, &key).await.expect(201);
+    assert_replayed(&first, &publish(&ana, &key).await);
+}
+
+#[tokio::test]
 async fn a_signup_sent_again_opens_one_account() {
     let app = TestApp::start().await;
     let (key, username) = (unique("key"), unique("ana"));

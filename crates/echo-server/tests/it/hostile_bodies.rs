@@ -52,6 +52,25 @@ async fn a_body_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
+async fn a_stranger_sends_less_than_who_is_signed_in() {
+    let app = TestApp::start().await;
+    let ana = app.sign_up("ana").await;
+    let sign_up = |name_length| {
+        let form = json!({"name": "x".repeat(name_length), "username": "ana", "email": "ana", "password": "short"});
+        app.anonymous().post("/api/auth/signup").json(form)
+    };
+    // The largest post there is, with every character escaped.
+    let block = format!(r#"{{"type":"text","value":"{}"}}"#, r"\ud83d\ude00".repeat(5000));
+    let largest = format!(r#"{{"content":[{}]}}"#, vec![block; 20].join(","));
+    assert!(largest.len() > 1 << 20);
+
+    sign_up(65 << 10).await.refused(413, "body_too_large");
+    sign_up(65 << 10).idempotency_key(&unique("k")).await.refused(413, "body_too_large");
+    sign_up(63 << 10).await.names(&["email", "name", "password", "username"]);
+    ana.post("/api/posts").header("content-type", "application/json").body(largest).await.expect(201);
+}
+
+#[tokio::test]
 async fn a_refusal_is_heard_by_a_client_that_is_still_sending() {
     let app = TestApp::start().await;
     let stranger = app.bearing(Some("expired, say"));

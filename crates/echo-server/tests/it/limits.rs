@@ -83,3 +83,23 @@ async fn limits_leave_ordinary_use_alone() {
 
     assert_eq!(server.log_in(&ana.username, PASSWORD).await.id, ana.id);
 }
+
+#[tokio::test]
+async fn looking_for_what_is_not_there_is_slowed_down() {
+    let Some(server) = OwnServer::start_with(&[("RATE_LIMITS", "on")]).await else { return };
+    let look = |i: usize| server.anonymous().post(&format!("/nothing/{i}"));
+
+    let mut looks = 0;
+    let blocked = loop {
+        let reply = look(looks).await;
+        if reply.status == 429 {
+            break reply;
+        }
+        reply.refused(404, "route_not_found");
+        looks += 1;
+        assert!(looks < 1000, "a thousand were let through");
+    };
+
+    assert_advice(&blocked.refused(429, "rate_limited"), "write");
+    server.anonymous().get("/healthz").await.expect(200);
+}

@@ -88,6 +88,18 @@ async fn times_are_utc_with_milliseconds_and_ids_are_object_ids() {
 }
 
 #[tokio::test]
+async fn an_id_is_written_in_one_way() {
+    let app = TestApp::start().await;
+    let ana = app.sign_up("ana").await;
+    let upper = NOBODY.to_uppercase();
+
+    for path in [format!("/api/posts/{upper}"), format!("/api/users/{upper}"), format!("/api/posts/{upper}/likes")] {
+        ana.get(&path).await.names(&["id"]);
+        ana.get(&path.replace(&upper, NOBODY)).await.expect(404);
+    }
+}
+
+#[tokio::test]
 async fn what_did_not_change_is_not_sent_again() {
     let app = TestApp::start().await;
     let ana = app.sign_up("ana").await;
@@ -126,7 +138,7 @@ async fn a_web_page_of_a_known_origin_may_call_with_credentials() {
             .call(Method::OPTIONS, "/api/posts")
             .header("origin", origin)
             .header("access-control-request-method", "POST")
-            .header("access-control-request-headers", "authorization,content-type,idempotency-key")
+            .header("access-control-request-headers", "authorization,content-type,idempotency-key,range")
             .await
     };
     let allowed = |reply: &Reply| reply.header("access-control-allow-origin").to_owned();
@@ -137,7 +149,10 @@ async fn a_web_page_of_a_known_origin_may_call_with_credentials() {
     assert_eq!(reply.header("access-control-allow-credentials"), "true");
     for (field, needed) in [
         ("access-control-allow-methods", "GET POST PUT PATCH DELETE"),
-        ("access-control-allow-headers", "authorization content-type idempotency-key"),
+        (
+            "access-control-allow-headers",
+            "authorization content-type idempotency-key if-none-match if-range range x-request-id",
+        ),
     ] {
         let told = reply.header(field).to_lowercase();
         let told: Vec<_> = told.split(',').map(str::trim).collect();
@@ -146,7 +161,12 @@ async fn a_web_page_of_a_known_origin_may_call_with_credentials() {
 
     let call = app.anonymous().get("/api/posts?limit=1").header("origin", "http://localhost:5173").await.expect(200);
     assert_eq!(allowed(&call), "http://localhost:5173");
-    assert!(call.header("access-control-expose-headers").to_lowercase().contains("etag"));
+    let exposed = call.header("access-control-expose-headers").to_lowercase();
+    let exposed: Vec<_> = exposed.split(',').map(str::trim).collect();
+    assert!(
+        ["etag", "content-range", "retry-after", "x-request-id"].iter().all(|it| exposed.contains(it)),
+        "{exposed:?}"
+    );
     assert!(call.headers.get_all("vary").iter().any(|it| it.to_str().unwrap().to_lowercase().contains("origin")));
 
     assert_eq!(allowed(&preflight("http://evil.example").await), "");

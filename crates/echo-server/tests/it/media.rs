@@ -142,6 +142,9 @@ async fn a_part_of_an_image_can_be_asked_for() {
     assert_eq!(part("lines=1-2").await.expect(200).body, whole.body);
     let changed = app.anonymous().get(&url).header("range", "bytes=0-9").header("if-range", "\"another\"").await;
     assert_eq!(changed.expect(200).body, whole.body);
+    // Only a GET has parts (RFC 9110 §14.2).
+    let head = app.anonymous().call(Method::HEAD, &url).header("range", "bytes=0-9").await.expect(200);
+    assert_eq!((head.header("content-range"), head.header("content-length")), ("", whole.header("content-length")));
 }
 
 #[tokio::test]
@@ -173,4 +176,5 @@ async fn a_name_that_was_never_given_out_is_not_found() {
         let reply = app.anonymous().get(&format!("/media/{name}")).await;
         assert!([400, 404].contains(&reply.status), "{reply}");
     }
+    app.anonymous().get("/media/%ff").await.names(&["name"]);
 }

@@ -1,6 +1,6 @@
 //! From the first start to the last request: what an operator sees.
 
-use std::time::Duration;
+use std::{os::unix::fs::PermissionsExt, time::Duration};
 
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustix::process::Signal;
@@ -140,4 +140,20 @@ async fn behind_https_links_and_cookies_are_secure() {
 
     assert!(login.set_cookie().unwrap().to_lowercase().contains("; secure"), "{:?}", login.set_cookie());
     assert!(text(&image["url"]).starts_with("https://echo.example/media/"), "{image}");
+}
+
+#[tokio::test]
+async fn what_is_kept_is_for_nobody_else_on_the_machine() {
+    let Some(server) = OwnServer::start().await else { return };
+    let ana = server.sign_up("ana").await;
+    ana.upload(crate::picture::png(20, 20)).await;
+
+    let mut kept = vec![server.data()];
+    while let Some(path) = kept.pop() {
+        let metadata = std::fs::metadata(&path).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o077, 0, "{}", path.display());
+        if metadata.is_dir() {
+            kept.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
 }

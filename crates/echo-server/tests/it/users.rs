@@ -6,7 +6,7 @@ use reqwest::multipart::Form;
 use serde_json::{Value, json};
 
 use crate::{
-    app::{PASSWORD, TestApp, eventually, fields, ids, text, unique},
+    app::{PASSWORD, TestApp, eventually, fields, ids, text, together, unique},
     client::file,
     hostile::NOBODY,
     picture::png,
@@ -120,6 +120,32 @@ async fn a_new_name_shows_on_old_posts_within_a_second() {
 
     let renamed = async || app.anonymous().view(&post).await["user"]["username"] == username;
     eventually("the post shows the new name", Duration::from_secs(1), renamed).await;
+}
+
+#[tokio::test]
+async fn of_many_new_names_at_once_one_is_shown_everywhere() {
+    let app = TestApp::start().await;
+    let ana = app.sign_up("ana").await;
+    let rename = async |i: usize| {
+        // With a picture it takes longer from the account to the profile.
+        let form = Form::new().text("username", unique("anna"));
+        let form = if i.is_multiple_of(2) { form.part("profilePicture", file(png(8, 8))) } else { form };
+        ana.patch("/api/users/profile").form(form).await.expect(200)
+    };
+
+    for _ in 0..5 {
+        together(20, rename).await;
+
+        let agreed = async || {
+            let name = text(&ana.get("/api/users/me").await.expect(200).data()["username"]);
+            let found = ana.get(&format!("/api/users/search?query={name}")).await.expect(200).data();
+            let login = app.anonymous().post("/api/auth/login").json(json!({"username": name, "password": PASSWORD}));
+            ana.get(&ana.path()).await.expect(200).data()["username"] == name
+                && ids(&found["users"]) == [ana.id.as_str()]
+                && login.await.status == 200
+        };
+        eventually("the account, the profile and the search agree", Duration::from_secs(5), agreed).await;
+    }
 }
 
 #[tokio::test]

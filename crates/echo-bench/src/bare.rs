@@ -1,7 +1,7 @@
 //! What Echo is compared with: axum that answers one path with the same bytes, and does nothing else.
 //!
 //! It runs as a process of its own, with as many threads as `echod` has, and accepts and serves connections as `echod`
-//! does (`echo-server/src/listener.rs`).
+//! does (`echo-server/src/listener.rs`), but for the protection from clients that read nothing.
 
 use std::{fs, io::Write, path::PathBuf, time::Duration};
 
@@ -19,14 +19,14 @@ use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 #[derive(Debug, clap::Args)]
-pub struct Bare {
+pub(crate) struct Bare {
     #[arg(long)]
-    pub path: String,
+    pub(crate) path: String,
     #[arg(long)]
-    pub content_type: String,
+    pub(crate) content_type: String,
     /// File whose bytes it answers
     #[arg(long)]
-    pub body: PathBuf,
+    pub(crate) body: PathBuf,
 }
 
 impl Bare {
@@ -34,7 +34,7 @@ impl Bare {
     ///
     /// # Errors
     /// When it cannot read the file or listen.
-    pub fn serve(self) -> Result<()> {
+    pub(crate) fn serve(self) -> Result<()> {
         let body = Bytes::from(fs::read(self.body)?);
         let reply = async move || ([(header::CONTENT_TYPE, self.content_type)], body);
         let app = Router::new().route(&self.path, get(reply));

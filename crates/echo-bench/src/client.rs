@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use crate::{data, server::Server};
 
 /// A reply's bytes, and what they are.
-pub struct Reply {
-    pub content_type: String,
-    pub body: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) content_type: String,
+    pub(crate) body: Vec<u8>,
 }
 
 /// # Errors
 /// When the reply is no success.
-pub fn get(server: &Server, path: &str, token: Option<&str>) -> Result<Reply> {
+pub(crate) fn get(server: &Server, path: &str, token: Option<&str>) -> Result<Reply> {
     let mut request = ureq::get(format!("{}{path}", server.url));
     if let Some(token) = token {
         request = request.header("Authorization", format!("Bearer {token}"));
@@ -27,7 +27,7 @@ pub fn get(server: &Server, path: &str, token: Option<&str>) -> Result<Reply> {
 ///
 /// # Errors
 /// When one cannot sign in.
-pub fn tokens(server: &Server, n: usize) -> Result<Vec<String>> {
+pub(crate) fn tokens(server: &Server, n: usize) -> Result<Vec<String>> {
     (0..n).map(|person| token(server, person)).collect()
 }
 
@@ -39,6 +39,6 @@ fn token(server: &Server, person: usize) -> Result<String> {
 }
 
 /// The body that signs a person in.
-pub fn sign_in(person: usize) -> Value {
+pub(crate) fn sign_in(person: usize) -> Value {
     json!({ "username": data::username(person), "password": data::PASSWORD })
 }

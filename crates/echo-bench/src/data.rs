@@ -17,7 +17,7 @@ use echo_sqlite::{Database, Options, SqliteAccounts, SqliteEvents, SqlitePosts, 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 /// Everyone's.
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 /// How many each person follows, and is followed by.
 const FOLLOWS: usize = 20;
 /// 1 January 2025; people come one a second, posts every ten seconds.
@@ -31,22 +31,22 @@ const NAMES: [&str; 8] = ["Beatriz", "Chidera", "Dmitri", "Eleanor", "Fatoumata"
 
 /// How much of everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    pub people: usize,
-    pub posts: usize,
+pub(crate) struct Size {
+    pub(crate) people: usize,
+    pub(crate) posts: usize,
 }
 
 impl Size {
     /// What one computer has after an afternoon.
-    pub const SMALL: Self = Self { people: 100, posts: 1000 };
+    pub(crate) const SMALL: Self = Self { people: 100, posts: 1000 };
 
     /// Paths of `n` people, spread over all of them.
-    pub fn people(self, n: usize) -> impl Iterator<Item = String> {
+    pub(crate) fn people(self, n: usize) -> impl Iterator<Item = String> {
         spread(self.people, n).map(|number| format!("/api/users/{}", person(number)))
     }
 
     /// Paths of `n` posts, spread over all of them.
-    pub fn posts(self, n: usize) -> impl Iterator<Item = String> {
+    pub(crate) fn posts(self, n: usize) -> impl Iterator<Item = String> {
         spread(self.posts, n).map(|number| format!("/api/posts/{}", id::<RawId>(kind::POST, number)))
     }
 }
@@ -61,7 +61,7 @@ fn spread(of: usize, n: usize) -> impl Iterator<Item = usize> {
 ///
 /// # Errors
 /// When the disk does not take it.
-pub fn of(size: Size, folder: &Path) -> Result<PathBuf> {
+pub(crate) fn of(size: Size, folder: &Path) -> Result<PathBuf> {
     let done = folder.join(format!("data-{}-{}", size.people, size.posts));
     if !done.exists() {
         let partial = done.with_extension("partial");
@@ -78,19 +78,19 @@ pub fn of(size: Size, folder: &Path) -> Result<PathBuf> {
 ///
 /// # Errors
 /// When the disk does not take it.
-pub fn copy(size: Size, folder: &Path) -> Result<tempfile::TempDir> {
+pub(crate) fn copy(size: Size, folder: &Path) -> Result<tempfile::TempDir> {
     let original = of(size, folder)?;
     let copy = tempfile::tempdir_in(folder)?;
     fs::copy(original.join("echo.db"), copy.path().join("echo.db"))?;
     Ok(copy)
 }
 
-pub fn username(number: usize) -> String {
+pub(crate) fn username(number: usize) -> String {
     format!("{}_{number:06}", NAMES[number % NAMES.len()].to_lowercase())
 }
 
 /// The name that one in eight has.
-pub const fn common_name() -> &'static str {
+pub(crate) const fn common_name() -> &'static str {
     NAMES[0]
 }
 
@@ -224,7 +224,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let profiles = runtime.block_on(SqliteProfiles(database).by_ids(&[person(0), person(29)])).unwrap();
         assert_eq!(profiles.len(), 2);
-        assert!(profiles.iter().all(|profile| (profile.followers, profile.following) == (20, 20)));
+        assert!(profiles.values().all(|profile| (profile.followers, profile.following) == (20, 20)));
     }
 
     #[test]

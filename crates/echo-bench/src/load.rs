@@ -16,18 +16,18 @@ const REPLAY: &str = include_str!("../lua/replay.lua");
 
 /// An HTTP/1.1 request as it goes over the wire.
 #[derive(Clone)]
-pub struct Request(Vec<u8>);
+pub(crate) struct Request(Vec<u8>);
 
 impl Request {
-    pub fn get(path: &str, token: Option<&str>) -> Self {
+    pub(crate) fn get(path: &str, token: Option<&str>) -> Self {
         Self::new("GET", path, token, None)
     }
 
-    pub fn put(path: &str, token: &str) -> Self {
+    pub(crate) fn put(path: &str, token: &str) -> Self {
         Self::new("PUT", path, Some(token), Some(("application/json", b"")))
     }
 
-    pub fn post(path: &str, token: Option<&str>, kind: &str, body: &[u8]) -> Self {
+    pub(crate) fn post(path: &str, token: Option<&str>, kind: &str, body: &[u8]) -> Self {
         Self::new("POST", path, token, Some((kind, body)))
     }
 
@@ -45,18 +45,18 @@ impl Request {
 }
 
 /// Connections, each of which sends its next request as soon as it has the reply to the last one.
-pub struct Load {
-    pub requests: Vec<Request>,
-    pub connections: usize,
+pub(crate) struct Load {
+    pub(crate) requests: Vec<Request>,
+    pub(crate) connections: usize,
     /// How long each waits before each request, on average.
-    pub pause: Duration,
+    pub(crate) pause: Duration,
 }
 
 impl Load {
     /// As many connections as most lines of the report use.
-    pub const CONNECTIONS: usize = 64;
+    pub(crate) const CONNECTIONS: usize = 64;
 
-    pub fn new(requests: Vec<Request>) -> Self {
+    pub(crate) fn new(requests: Vec<Request>) -> Self {
         Self { requests, connections: Self::CONNECTIONS, pause: Duration::ZERO }
     }
 
@@ -64,7 +64,7 @@ impl Load {
     ///
     /// # Errors
     /// When `wrk` cannot run.
-    pub fn run(&self, server: &Server, seconds: u64) -> Result<Sample> {
+    pub(crate) fn run(&self, server: &Server, seconds: u64) -> Result<Sample> {
         let before = server.cpu()?;
         let summary = self.start(server, seconds)?.wait()?;
         Ok(Sample { summary, cpu: server.cpu()?.saturating_sub(before) })
@@ -74,7 +74,7 @@ impl Load {
     ///
     /// # Errors
     /// When `wrk` cannot run.
-    pub fn start(&self, server: &Server, seconds: u64) -> Result<Running> {
+    pub(crate) fn start(&self, server: &Server, seconds: u64) -> Result<Running> {
         let (script, requests) = (file(REPLAY.as_bytes())?, self.written()?);
         let threads = (machine::cores() / 2).clamp(1, self.connections);
         let child = Command::new("wrk")
@@ -96,7 +96,7 @@ impl Load {
     fn written(&self) -> io::Result<NamedTempFile> {
         let mut bytes = Vec::new();
         for Request(request) in &self.requests {
-            write!(bytes, "{}\n", request.len())?;
+            writeln!(bytes, "{}", request.len())?;
             bytes.extend_from_slice(request);
         }
         file(&bytes)
@@ -110,7 +110,7 @@ fn file(bytes: &[u8]) -> io::Result<NamedTempFile> {
 }
 
 /// A load that goes on until it is waited for, or dropped.
-pub struct Running {
+pub(crate) struct Running {
     child: Option<Child>,
     _files: [NamedTempFile; 2],
 }
@@ -118,7 +118,7 @@ pub struct Running {
 impl Running {
     /// # Errors
     /// When `wrk` failed.
-    pub fn wait(mut self) -> Result<Summary> {
+    pub(crate) fn wait(mut self) -> Result<Summary> {
         let child = self.child.take().context("it was waited for already")?;
         let output = child.wait_with_output()?;
         if !output.status.success() {
@@ -140,21 +140,21 @@ impl Drop for Running {
 
 /// What `wrk` saw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Summary {
-    pub requests: u64,
-    pub micros: u64,
+pub(crate) struct Summary {
+    pub(crate) requests: u64,
+    pub(crate) micros: u64,
     /// Replies of 400 and above, connections that broke, and requests without a reply.
-    pub failed: u64,
-    pub p50_micros: u64,
-    pub p99_micros: u64,
+    pub(crate) failed: u64,
+    pub(crate) p50_micros: u64,
+    pub(crate) p99_micros: u64,
 }
 
 /// One run against one server.
 #[derive(Debug, Clone, Copy)]
-pub struct Sample {
-    pub summary: Summary,
+pub(crate) struct Sample {
+    pub(crate) summary: Summary,
     /// What the server spent.
-    pub cpu: Duration,
+    pub(crate) cpu: Duration,
 }
 
 fn parse(output: &str) -> Result<Summary> {

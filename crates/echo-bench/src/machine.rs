@@ -7,17 +7,17 @@ use serde::Serialize;
 
 /// What figures depend on.
 #[derive(Debug, Clone, Serialize)]
-pub struct Machine {
-    pub model: String,
-    pub cores: usize,
-    pub memory_gib: u64,
-    pub kernel: String,
+pub(crate) struct Machine {
+    pub(crate) model: String,
+    pub(crate) cores: usize,
+    pub(crate) memory_gib: u64,
+    pub(crate) kernel: String,
     /// Over the last minute, when the bench began.
-    pub load_average: f64,
+    pub(crate) load_average: f64,
     /// The part of the processors that others used during one second before the bench began.
-    pub busy: f64,
+    pub(crate) busy: f64,
     /// Of the code: `git describe`.
-    pub version: String,
+    pub(crate) version: String,
 }
 
 impl Machine {
@@ -28,7 +28,7 @@ impl Machine {
     ///
     /// # Errors
     /// Where there is no `/proc`.
-    pub fn describe() -> Result<Self> {
+    pub(crate) fn describe() -> Result<Self> {
         let load = fs::read_to_string("/proc/loadavg").context("the bench needs Linux")?;
         let memory = field(&fs::read_to_string("/proc/meminfo")?, "MemTotal").unwrap_or_default();
         Ok(Self {
@@ -42,12 +42,12 @@ impl Machine {
         })
     }
 
-    pub fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.busy > Self::BUSY
     }
 }
 
-pub fn cores() -> usize {
+pub(crate) fn cores() -> usize {
     thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
@@ -55,7 +55,7 @@ pub fn cores() -> usize {
 ///
 /// # Errors
 /// When it is gone.
-pub fn cpu(process: u32) -> Result<Duration> {
+pub(crate) fn cpu(process: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).context("the server is gone")?;
     let ticks = ticks(&stat).context("/proc/PID/stat is not as proc(5) says")?;
     Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
@@ -65,7 +65,7 @@ pub fn cpu(process: u32) -> Result<Duration> {
 ///
 /// # Errors
 /// When it is gone.
-pub fn memory(process: u32) -> Result<(u64, u64)> {
+pub(crate) fn memory(process: u32) -> Result<(u64, u64)> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).context("the server is gone")?;
     let bytes = |name| field(&status, name).map(|kib| kib * 1024).context("/proc/PID/status is not as proc(5) says");
     Ok((bytes("VmRSS")?, bytes("VmHWM")?))

@@ -65,18 +65,18 @@ struct Settings {
 }
 
 /// What every scenario stands on.
-pub struct Bench {
-    pub rounds: Rounds,
+pub(crate) struct Bench {
+    pub(crate) rounds: Rounds,
     /// The larger of the two sizes that are compared.
-    pub large: Size,
+    pub(crate) large: Size,
     /// Where data is. Its disk is the one that is measured.
-    pub folder: PathBuf,
-    pub echod: PathBuf,
+    pub(crate) folder: PathBuf,
+    pub(crate) echod: PathBuf,
 }
 
 impl Bench {
     /// Tells how far it has come.
-    pub fn say(text: &str) {
+    pub(crate) fn say(text: &str) {
         // When nobody listens, it goes on all the same.
         let _ = writeln!(stderr(), "bench: {text}");
     }

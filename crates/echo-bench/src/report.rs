@@ -8,20 +8,20 @@ use crate::{machine::Machine, rounds::Series};
 
 /// What was promised, and what was measured.
 #[derive(Debug, Clone, Serialize)]
-pub struct Line {
-    pub what: String,
-    pub target: Target,
-    pub measured: f64,
-    pub unit: Unit,
+pub(crate) struct Line {
+    pub(crate) what: String,
+    pub(crate) target: Target,
+    pub(crate) measured: f64,
+    pub(crate) unit: Unit,
     /// What the figure was made of.
-    pub detail: String,
+    pub(crate) detail: String,
     /// Requests that failed meanwhile: then the figure counts for nothing.
-    pub failed: u64,
+    pub(crate) failed: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {
+pub(crate) enum Target {
     AtLeast(f64),
     AtMost(f64),
     /// Told for orientation.
@@ -30,7 +30,7 @@ pub enum Target {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Unit {
+pub(crate) enum Unit {
     Ratio,
     PerSecond,
     Millis,
@@ -39,19 +39,30 @@ pub enum Unit {
 }
 
 impl Line {
-    pub fn new(what: impl Into<String>, target: Target, measured: f64, unit: Unit, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(
+        what: impl Into<String>,
+        target: Target,
+        measured: f64,
+        unit: Unit,
+        detail: impl Into<String>,
+    ) -> Self {
         Self { what: what.into(), target, measured, unit, detail: detail.into(), failed: 0 }
     }
 
     /// `ours` as a part of `theirs`, by the medians of their rates.
-    pub fn ratio(what: impl Into<String>, target: Target, ours: (&str, &Series), theirs: (&str, &Series)) -> Self {
+    pub(crate) fn ratio(
+        what: impl Into<String>,
+        target: Target,
+        ours: (&str, &Series),
+        theirs: (&str, &Series),
+    ) -> Self {
         let ratio = ours.1.rate().median / theirs.1.rate().median;
         let detail = format!("{} {}; {} {}", ours.0, ours.1, theirs.0, theirs.1);
         Self { failed: ours.1.failed() + theirs.1.failed(), ..Self::new(what, target, ratio, Unit::Ratio, detail) }
     }
 
     /// `None` where nothing was promised.
-    pub fn met(&self) -> Option<bool> {
+    pub(crate) fn met(&self) -> Option<bool> {
         let within = match self.target {
             Target::AtLeast(least) => self.measured >= least,
             Target::AtMost(most) => self.measured <= most,
@@ -75,16 +86,16 @@ impl Unit {
 
 /// What the bench found.
 #[derive(Debug, Serialize)]
-pub struct Report {
-    pub machine: Machine,
-    pub rounds: usize,
-    pub seconds: u64,
-    pub lines: Vec<Line>,
+pub(crate) struct Report {
+    pub(crate) machine: Machine,
+    pub(crate) rounds: usize,
+    pub(crate) seconds: u64,
+    pub(crate) lines: Vec<Line>,
 }
 
 impl Report {
     /// Markdown.
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let machine = &self.machine;
         let mut text = format!(
             "{model}, {cores} processors, {memory} GiB, Linux {kernel}; Echo {version}; load average {load:.2} at the \
@@ -126,7 +137,7 @@ fn row(line: &Line) -> String {
 }
 
 /// `41,200`
-pub fn count(value: f64) -> String {
+pub(crate) fn count(value: f64) -> String {
     let digits = format!("{value:.0}");
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -139,7 +150,7 @@ pub fn count(value: f64) -> String {
 }
 
 /// Milliseconds with as many digits as mean something.
-pub fn millis(value: f64) -> String {
+pub(crate) fn millis(value: f64) -> String {
     if value < 10.0 { format!("{value:.2}") } else { format!("{value:.0}") }
 }
 

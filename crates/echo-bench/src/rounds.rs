@@ -12,10 +12,10 @@ use crate::{
 
 /// How often and how long.
 #[derive(Debug, Clone, Copy)]
-pub struct Rounds {
-    pub rounds: usize,
+pub(crate) struct Rounds {
+    pub(crate) rounds: usize,
     /// Of each load in each round.
-    pub seconds: u64,
+    pub(crate) seconds: u64,
 }
 
 impl Rounds {
@@ -23,7 +23,7 @@ impl Rounds {
     ///
     /// # Errors
     /// When a load cannot run.
-    pub fn compare(self, a: (&Server, &Load), b: (&Server, &Load)) -> Result<(Series, Series)> {
+    pub(crate) fn compare(self, a: (&Server, &Load), b: (&Server, &Load)) -> Result<(Series, Series)> {
         for (server, load) in [a, b] {
             load.run(server, 1)?;
         }
@@ -34,7 +34,11 @@ impl Rounds {
     ///
     /// # Errors
     /// The first of theirs.
-    pub fn alternate(self, a: impl Fn() -> Result<Sample>, b: impl Fn() -> Result<Sample>) -> Result<(Series, Series)> {
+    pub(crate) fn alternate(
+        self,
+        a: impl Fn() -> Result<Sample>,
+        b: impl Fn() -> Result<Sample>,
+    ) -> Result<(Series, Series)> {
         let mut both = (Series::default(), Series::default());
         for _ in 0..self.rounds {
             both.0.0.push(a()?);
@@ -46,25 +50,25 @@ impl Rounds {
 
 /// The samples of one side.
 #[derive(Debug, Default)]
-pub struct Series(pub Vec<Sample>);
+pub(crate) struct Series(pub(crate) Vec<Sample>);
 
 impl Series {
     /// Requests per second.
-    pub fn rate(&self) -> Spread {
+    pub(crate) fn rate(&self) -> Spread {
         self.spread(|sample| sample.summary.requests as f64 * 1e6 / sample.summary.micros as f64)
     }
 
     /// Of the latency, in milliseconds.
-    pub fn p99(&self) -> Spread {
+    pub(crate) fn p99(&self) -> Spread {
         self.spread(|sample| sample.summary.p99_micros as f64 / 1e3)
     }
 
     /// What the server spent per request, in microseconds.
-    pub fn cpu(&self) -> Spread {
+    pub(crate) fn cpu(&self) -> Spread {
         self.spread(|sample| sample.cpu.as_secs_f64() * 1e6 / sample.summary.requests as f64)
     }
 
-    pub fn failed(&self) -> u64 {
+    pub(crate) fn failed(&self) -> u64 {
         self.0.iter().map(|sample| sample.summary.failed).sum()
     }
 
@@ -88,14 +92,14 @@ impl fmt::Display for Series {
 
 /// What several measurements of the same came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Spread {
-    pub median: f64,
-    pub least: f64,
-    pub most: f64,
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
 }
 
 impl Spread {
-    pub fn of(values: impl IntoIterator<Item = f64>) -> Self {
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Self {
         let mut values: Vec<f64> = values.into_iter().collect();
         values.sort_by(f64::total_cmp);
         let at = |index: usize| values.get(index).copied().unwrap_or(f64::NAN);
@@ -105,7 +109,7 @@ impl Spread {
     }
 
     /// `2.1 ms (1.9–2.4)`, of milliseconds.
-    pub fn in_millis(self) -> String {
+    pub(crate) fn in_millis(self) -> String {
         format!("{} ms ({}–{})", millis(self.median), millis(self.least), millis(self.most))
     }
 }

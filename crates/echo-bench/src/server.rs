@@ -13,16 +13,16 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::{client::Reply, machine};
 
 /// A running server; it ends when this is dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     /// Its pipe stays open: a server that cannot print may not start.
     _output: Lines<BufReader<ChildStdout>>,
     /// Such as `http://127.0.0.1:4711`.
-    pub url: String,
+    pub(crate) url: String,
     /// Where its metrics are; the bare one has none.
     metrics: Option<String>,
     /// From the start of the process to the first time that it said it was ready.
-    pub ready: Duration,
+    pub(crate) ready: Duration,
 }
 
 impl Server {
@@ -30,7 +30,7 @@ impl Server {
     ///
     /// # Errors
     /// When it does not start.
-    pub fn echod(program: &Path, data: &Path) -> Result<Self> {
+    pub(crate) fn echod(program: &Path, data: &Path) -> Result<Self> {
         let mut command = Command::new(program);
         // Nothing of the caller's settings, and no `.env`.
         command.env_clear().current_dir(data);
@@ -50,7 +50,7 @@ impl Server {
     ///
     /// # Errors
     /// When it does not start.
-    pub fn bare(path: &str, reply: &Reply) -> Result<Self> {
+    pub(crate) fn bare(path: &str, reply: &Reply) -> Result<Self> {
         let body = tempfile::NamedTempFile::new()?;
         std::fs::write(body.path(), &reply.body)?;
         let started = Instant::now();
@@ -65,7 +65,7 @@ impl Server {
     ///
     /// # Errors
     /// When it is gone.
-    pub fn cpu(&self) -> Result<Duration> {
+    pub(crate) fn cpu(&self) -> Result<Duration> {
         machine::cpu(self.child.id())
     }
 
@@ -73,7 +73,7 @@ impl Server {
     ///
     /// # Errors
     /// When it is gone.
-    pub fn memory(&self) -> Result<(u64, u64)> {
+    pub(crate) fn memory(&self) -> Result<(u64, u64)> {
         machine::memory(self.child.id())
     }
 
@@ -81,7 +81,7 @@ impl Server {
     ///
     /// # Errors
     /// When it has no such metric yet.
-    pub fn metric(&self, name: &str) -> Result<f64> {
+    pub(crate) fn metric(&self, name: &str) -> Result<f64> {
         let address = self.metrics.as_ref().context("the bare server has no metrics")?;
         let text = ureq::get(address).call()?.body_mut().read_to_string()?;
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));

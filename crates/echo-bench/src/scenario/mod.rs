@@ -13,7 +13,7 @@ use anyhow::Result;
 use crate::{Bench, report::Line};
 
 #[derive(Debug, Clone, Copy, clap::Subcommand)]
-pub enum Scenario {
+pub(crate) enum Scenario {
     /// Reads, beside a bare axum server that answers the same bytes
     Reads,
     /// Reads of much data, beside reads of little
@@ -31,12 +31,12 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    pub const ALL: [Self; 7] =
+    pub(crate) const ALL: [Self; 7] =
         [Self::Reads, Self::Scale, Self::Writes, Self::Mixed, Self::Login, Self::Memory, Self::Start];
 
     /// # Errors
     /// When it cannot be measured; what misses its target is a line like any other.
-    pub fn run(self, bench: &Bench) -> Result<Vec<Line>> {
+    pub(crate) fn run(self, bench: &Bench) -> Result<Vec<Line>> {
         match self {
             Self::Reads => reads::run(bench),
             Self::Scale => scale::run(bench),

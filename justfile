@@ -22,3 +22,7 @@ quick:
 # Lay the code out as it should be
 fmt:
     cargo fmt --all
+
+# How fast Echo is on this machine: `just bench`, `just bench reads --seconds 3`; needs wrk
+bench *what:
+    cargo run --release --package echo-bench -- {{what}}

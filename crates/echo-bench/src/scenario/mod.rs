@@ -1,0 +1,50 @@
+//! What is measured: a file per kind of promise.
+
+mod login;
+mod memory;
+mod mixed;
+mod reads;
+mod scale;
+mod start;
+mod writes;
+
+use anyhow::Result;
+
+use crate::{Bench, report::Line};
+
+#[derive(Debug, Clone, Copy, clap::Subcommand)]
+pub(crate) enum Scenario {
+    /// Reads, beside a bare axum server that answers the same bytes
+    Reads,
+    /// Reads of much data, beside reads of little
+    Scale,
+    /// Posts and likes that are acknowledged after their fsync
+    Writes,
+    /// Reads among writes, beside reads alone
+    Mixed,
+    /// Sign-ins beside Argon2id alone, and reads while many sign in
+    Login,
+    /// What is in memory before, while and after people use it
+    Memory,
+    /// From the start of the process to the first answer
+    Start,
+}
+
+impl Scenario {
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Reads, Self::Scale, Self::Writes, Self::Mixed, Self::Login, Self::Memory, Self::Start];
+
+    /// # Errors
+    /// When it cannot be measured; what misses its target is a line like any other.
+    pub(crate) fn run(self, bench: &Bench) -> Result<Vec<Line>> {
+        match self {
+            Self::Reads => reads::run(bench),
+            Self::Scale => scale::run(bench),
+            Self::Writes => writes::run(bench),
+            Self::Mixed => mixed::run(bench),
+            Self::Login => login::run(bench),
+            Self::Memory => memory::run(bench),
+            Self::Start => start::run(bench),
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! The servers under load: `echod`, and the bare one. Each is a process of its own.
+
+use std::{
+    io::{BufRead, BufReader, Lines},
+    path::Path,
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::{client::Reply, machine};
+
+/// A running server; it ends when this is dropped.
+pub(crate) struct Server {
+    child: Child,
+    /// Its pipe stays open: a server that cannot print may not start.
+    _output: Lines<BufReader<ChildStdout>>,
+    /// Such as `http://127.0.0.1:4711`.
+    pub(crate) url: String,
+    /// Where its metrics are; the bare one has none.
+    metrics: Option<String>,
+    /// From the start of the process to the first time that it said it was ready.
+    pub(crate) ready: Duration,
+}
+
+impl Server {
+    /// Starts `echod` on a data folder, with every setting at its default but the limits, which are off.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn echod(program: &Path, data: &Path) -> Result<Self> {
+        let mut command = Command::new(program);
+        // Nothing of the caller's settings, and no `.env`.
+        command.env_clear().current_dir(data);
+        command.env("DATA_DIR", data).env("RATE_LIMITS", "off").env("PORT", "0").env("INTERNAL_ADDR", "127.0.0.1:0");
+        let started = Instant::now();
+        let (child, mut output) = spawn(&mut command)?;
+        let url = after(&mut output, "is ready at ")?.replace("localhost", "127.0.0.1");
+        let metrics = after(&mut output, "Metrics ")?;
+        while ureq::get(format!("{url}/readyz")).call().is_err() {
+            ensure!(started.elapsed() < Duration::from_secs(60), "echod does not become ready");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(Self { child, _output: output, url, metrics: Some(metrics), ready: started.elapsed() })
+    }
+
+    /// Starts the bare server, which answers `path` with what `reply` has.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn bare(path: &str, reply: &Reply) -> Result<Self> {
+        let body = tempfile::NamedTempFile::new()?;
+        std::fs::write(body.path(), &reply.body)?;
+        let started = Instant::now();
+        let mut command = Command::new(std::env::current_exe()?);
+        command.env_clear().args(["bare", "--path", path, "--content-type", &reply.content_type, "--body"]);
+        let (child, mut output) = spawn(command.arg(body.path()))?;
+        let url = after(&mut output, "")?;
+        Ok(Self { child, _output: output, url, metrics: None, ready: started.elapsed() })
+    }
+
+    /// The processor time that it has used so far.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(crate) fn cpu(&self) -> Result<Duration> {
+        machine::cpu(self.child.id())
+    }
+
+    /// What it has in memory, in bytes: now, and at most so far.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub(crate) fn memory(&self) -> Result<(u64, u64)> {
+        machine::memory(self.child.id())
+    }
+
+    /// The value of a metric without labels.
+    ///
+    /// # Errors
+    /// When it has no such metric yet.
+    pub(crate) fn metric(&self, name: &str) -> Result<f64> {
+        let address = self.metrics.as_ref().context("the bare server has no metrics")?;
+        let text = ureq::get(address).call()?.body_mut().read_to_string()?;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        Ok(value.with_context(|| format!("no metric {name}"))?.parse()?)
+    }
+}
+
+impl Drop for Server {
+    /// Lets it end in peace, so that its data folder is whole.
+    fn drop(&mut self) {
+        let asked = Pid::from_raw(self.child.id().cast_signed()).map(|pid| kill_process(pid, Signal::TERM));
+        if !matches!(asked, Some(Ok(()))) {
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+    }
+}
+
+fn spawn(command: &mut Command) -> Result<(Child, Lines<BufReader<ChildStdout>>)> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {}", command.get_program().display()))?;
+    let output = child.stdout.take().context("it has no output")?;
+    Ok((child, BufReader::new(output).lines()))
+}
+
+/// What follows `mark` in the next line that has it.
+fn after(output: &mut Lines<BufReader<ChildStdout>>, mark: &str) -> Result<String> {
+    for line in output {
+        if let Some((_, rest)) = line?.split_once(mark) {
+            return Ok(rest.to_owned());
+        }
+    }
+    anyhow::bail!("the server did not start")
+}

@@ -19,6 +19,10 @@ check:
 quick:
     ./scripts/test quick
 
+# A k6 scenario against a fresh, seeded server: smoke, load, stress, spike or soak
+load scenario:
+    ./load/run {{scenario}}
+
 # Lay the code out as it should be
 fmt:
     cargo fmt --all

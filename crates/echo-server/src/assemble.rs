@@ -8,7 +8,7 @@ use axum::{Router, routing::get};
 use echo_crypto::{AccessSigner, AesSealer, Keys, PasswordThreads, RefreshSigner, SigningKey};
 use echo_domain::{
     Clock, Consumer, EventLog, IdSource, Relay, Sealer,
-    auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
+    auth::{self, AccessTokens, AccountStore, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
     feed::FeedService,
     limits::{LocalLimiter, RateLimiter},
     media::{self, BlobStore, ImagePipeline, MediaDesk, MediaKeeper, MediaService},
@@ -63,6 +63,16 @@ pub(crate) struct Base {
     public_keys: PublicKeys,
 }
 
+/// What demo data is written through: the stores themselves, with nothing remembered in front of them.
+pub(crate) struct Stores {
+    pub(crate) database: Arc<Database>,
+    pub(crate) passwords: Arc<dyn PasswordHasher>,
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) profiles: Arc<dyn ProfileStore>,
+    pub(crate) posts: Arc<dyn PostStore>,
+    pub(crate) media: Arc<dyn MediaDesk>,
+}
+
 /// All of Echo, ready to serve.
 pub(crate) struct Echo {
     pub(crate) app: NormalizePath<Router>,
@@ -113,6 +123,23 @@ pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
         gate,
         sealer: Arc::new(AesSealer::new(keys.derive("seal"))),
         public_keys,
+    })
+}
+
+/// Opens what is needed to write many records at once.
+///
+/// # Errors
+/// As [`base`] and [`echo`].
+pub(crate) fn stores(data: &DataDir) -> Result<Stores> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let database = Database::open(&data.database(), Options::default())?;
+    Ok(Stores {
+        passwords: passwords()?,
+        accounts: Arc::new(SqliteAccounts(database.clone())),
+        profiles: Arc::new(SqliteProfiles(database.clone())),
+        posts: Arc::new(SqlitePosts(database.clone())),
+        media: Arc::new(MediaService::new(media_parts(data, &database, &clock)?)),
+        database,
     })
 }
 

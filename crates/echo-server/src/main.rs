@@ -11,7 +11,7 @@ mod telemetry;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use commands::{Command, config::show, health, serve, user};
+use commands::{Command, config::show, health, seed, serve, user};
 use config::Cli;
 use rustix::{fs::Mode, process::umask};
 
@@ -27,6 +27,7 @@ fn main() -> ExitCode {
         match cli.command.unwrap_or(Command::Serve) {
             Command::Serve => serve::run(settings),
             Command::User { command } => user::run(&settings, command),
+            Command::Seed(demo) => seed::run(&settings, &demo),
             Command::Config => show(&settings, &matches),
             Command::Health => health::run(&settings),
         }

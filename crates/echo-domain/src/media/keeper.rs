@@ -107,6 +107,8 @@ impl Consumer for MediaKeeper {
     async fn handle(&self, event: &Event) -> Result<()> {
         let media = &self.parts.media;
         match event {
+            // Most posts: not worth a write.
+            Event::PostPublished { media: images, .. } if images.is_empty() => return Ok(()),
             Event::PostPublished { post, media: images, .. } => return media.keep(Holder::Post(*post), images).await,
             Event::PostDeleted { media: images, .. } => media.doom(images).await?,
             Event::PictureChanged { account, new, old } => {

@@ -24,6 +24,10 @@ impl Consumer for ProfileKeeper {
     async fn handle(&self, event: &Event) -> Result<()> {
         match event {
             Event::AccountOpened { account, username, name, at } => {
+                // Signing up has made it already, unless that died half-way: not worth a write.
+                if !self.profiles.by_ids(&[*account]).await?.is_empty() {
+                    return Ok(());
+                }
                 self.profiles.open(&Profile::new(*account, username, name, *at)).await
             }
             Event::AccountRenamed { account } => {

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod health;
+pub(crate) mod seed;
 pub(crate) mod serve;
 pub(crate) mod user;
 
@@ -16,6 +17,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
+    /// Write a world of demo people, posts and pictures, of any size
+    Seed(seed::Seed),
     /// Show every setting, where it comes from, and no secret
     Config,
     /// Ask the running server whether it is well; exits 1 when it is not

@@ -32,6 +32,7 @@ mod people;
 mod posts;
 mod reactions;
 mod readme;
+mod seed;
 mod sessions;
 mod start;
 mod users;

@@ -23,6 +23,8 @@ pub struct Cache<K, V> {
 type Values<K, V> = quick_cache::sync::Cache<K, Kept<V>, Weigh<V>>;
 type Guard<'a, K, V> = PlaceholderGuard<'a, K, Kept<V>, Weigh<V>, DefaultHashBuilder, DefaultLifecycle<K, Kept<V>>>;
 
+type Found<'a, K, V> = GuardResult<'a, K, Kept<V>, Weigh<V>, DefaultHashBuilder, DefaultLifecycle<K, Kept<V>>>;
+
 #[derive(Clone)]
 struct Kept<V> {
     value: V,
@@ -112,11 +114,7 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
         self.values.clear();
     }
 
-    fn look_up(
-        &self,
-        key: &K,
-        now: Timestamp,
-    ) -> GuardResult<'_, K, Kept<V>, Weigh<V>, DefaultHashBuilder, DefaultLifecycle<K, Kept<V>>> {
+    fn look_up(&self, key: &K, now: Timestamp) -> Found<'_, K, V> {
         let known = self.values.get_value_or_guard(key, Some(Duration::ZERO));
         if matches!(&known, GuardResult::Value(kept) if kept.until <= now) {
             self.values.remove_if(key, |kept| kept.until <= now);

@@ -20,6 +20,8 @@ use crate::multipart::FORM_LIMIT;
 
 /// How long the rest of a body is read that nobody wants.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How much of it: a form may be refused for its announced length, before any of it was read.
+const LIMIT: usize = 2 * FORM_LIMIT;
 
 /// Reads on, up to a limit, what a refused request is still sending. To close a connection on unread bytes resets it, and
 /// the client may never see the reply that says why (RFC 9112 §9.6).
@@ -59,7 +61,7 @@ async fn discard(mut rest: BodyDataStream) {
     let mut read = 0;
     while let Some(Ok(chunk)) = rest.next().await {
         read += chunk.len();
-        if read > FORM_LIMIT {
+        if read > LIMIT {
             return;
         }
     }

@@ -135,7 +135,7 @@ impl Planter {
     /// Takes the picture in as an upload, claims it for the post and publishes that, unless it is there.
     async fn publish_with(&self, number: u32, picture: u32) -> echo_domain::Result<()> {
         let mut post = self.world.post(number);
-        if !self.stores.posts.existing(&[post.id]).await?.is_empty() {
+        if !self.stores.posts.details(&[post.id]).await?.is_empty() {
             return Ok(());
         }
         let Picture { bytes, alt } = pictures::draw(picture);

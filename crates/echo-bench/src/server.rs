@@ -1,6 +1,7 @@
 //! The servers under load: `echod`, and the bare one. Each is a process of its own.
 
 use std::{
+    fs::{self, File},
     io::{BufRead, BufReader, Lines},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
@@ -35,10 +36,13 @@ impl Server {
         // Nothing of the caller's settings, and no `.env`.
         command.env_clear().current_dir(data);
         command.env("DATA_DIR", data).env("RATE_LIMITS", "off").env("PORT", "0").env("INTERNAL_ADDR", "127.0.0.1:0");
+        let log = data.join("echod.log");
+        command.stderr(File::create(&log)?);
+        let why = || fs::read_to_string(&log).unwrap_or_default();
         let started = Instant::now();
         let (child, mut output) = spawn(&mut command)?;
-        let url = after(&mut output, "is ready at ")?.replace("localhost", "127.0.0.1");
-        let metrics = after(&mut output, "Metrics ")?;
+        let url = after(&mut output, "is ready at ").with_context(why)?.replace("localhost", "127.0.0.1");
+        let metrics = after(&mut output, "Metrics ").with_context(why)?;
         while ureq::get(format!("{url}/readyz")).call().is_err() {
             ensure!(started.elapsed() < Duration::from_secs(60), "echod does not become ready");
             std::thread::sleep(Duration::from_millis(1));
@@ -52,7 +56,7 @@ impl Server {
     /// When it does not start.
     pub(crate) fn bare(path: &str, reply: &Reply) -> Result<Self> {
         let body = tempfile::NamedTempFile::new()?;
-        std::fs::write(body.path(), &reply.body)?;
+        fs::write(body.path(), &reply.body)?;
         let started = Instant::now();
         let mut command = Command::new(std::env::current_exe()?);
         command.env_clear().args(["bare", "--path", path, "--content-type", &reply.content_type, "--body"]);

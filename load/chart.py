@@ -15,7 +15,7 @@ def draw(folder, scenario):
     if not seconds:
         return
     span = (min(seconds), max(max(seconds), min(seconds) + 1))
-    height = 40 + len(panels) * (HEIGHT + GAP)
+    height = 55 + len(panels) * (HEIGHT + GAP)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH + LEFT + 20} {height}">',
         '<rect width="100%" height="100%" fill="white"/>',
@@ -23,6 +23,9 @@ def draw(folder, scenario):
     ]
     for place, panel in enumerate(panels):
         parts += draw_panel(60 + place * (HEIGHT + GAP), span, *panel)
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        at, label = LEFT + share * WIDTH, f"{share * (span[1] - span[0]):.0f} s"
+        parts.append(f'<text x="{at}" y="{height - 15}" {FONT} text-anchor="middle">{label}</text>')
     (folder / "chart.svg").write_text("\n".join([*parts, "</svg>"]) + "\n")
 
 
@@ -38,9 +41,11 @@ def requests(path):
                 failures[second] += int(value)
             elif row["metric_name"] == "http_req_duration":
                 times[second].append(value)
+    # A second without a request is a zero, too.
+    whole = range(min(counts, default=0), max(counts, default=-1) + 1)
     return [
-        ("requests per second", "#2563eb", sorted(counts.items())),
-        ("failed requests per second", "#dc2626", sorted(failures.items())),
+        ("requests per second", "#2563eb", [(s, counts[s]) for s in whole]),
+        ("failed requests per second", "#dc2626", [(s, failures[s]) for s in whole]),
         ("95 % of the requests took at most, in ms", "#9333ea", [(s, p95(times[s])) for s in sorted(times)]),
     ]
 

@@ -1,7 +1,7 @@
 //! What Echo is: people, posts, who follows whom, and the rules between them.
 //!
 //! This crate knows no technology. It states what it needs kept or done as traits (`PostStore`,
-//! `BlobStore`, `PasswordHasher`, …); the crates around it fulfil them, and [`contract`] tests that they do.
+//! `BlobStore`, `PasswordHasher`, …); the crates around it fulfil them, and `contract` tests that they do.
 //! Time, ids and randomness are handed in.
 
 pub mod auth;

@@ -46,7 +46,7 @@ pub(crate) struct Seed {
     /// Day on which the year of the posts ends, in UTC; never depends on today, so that it can be repeated
     #[arg(long, value_name = "DATE", default_value = "2026-11-01", value_parser = parse_day)]
     until: Timestamp,
-    /// Also make testuser1 to testuserN [at] example.com, with the password password123, for load tests
+    /// Also make testuser1, testuser2 and so on, at example.com, with the password password123, for load tests
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "500",
           value_parser = value_parser!(u32).range(1..=1_000_000))]
     k6: Option<u32>,

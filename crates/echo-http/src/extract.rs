@@ -86,7 +86,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for ApiJson<T> {
         let mut json = serde_json::Deserializer::from_slice(&body);
         let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
             let path = error.path().to_string();
-            malformed_json(if path == "." { "" } else { &path }, &error.into_inner())
+            // What cannot be told is a dot or a question mark there.
+            malformed_json(path.trim_end_matches(['.', '?']), &error.into_inner())
         })?;
         json.end().map_err(|error| ApiError::malformed("body", error.to_string()))?;
         Ok(Self(value))

@@ -61,7 +61,8 @@ async fn what_is_no_json_object_is_refused() {
         for body in bodies {
             let call = ana.call(method.clone(), &path).header("content-type", "application/json").body(body.to_vec());
             let reply = call.await.expect(400);
-            assert!(!text(&reply.json()["errors"][0]["field"]).is_empty(), "{reply}");
+            let field = text(&reply.json()["errors"][0]["field"]);
+            assert!(!field.is_empty() && !field.contains('?'), "{reply}");
         }
     }
     assert_eq!(ana.get("/api/users/me").await.expect(200).data()["postsCount"], 0);

@@ -67,11 +67,6 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
         Self { values: Values::with_weighter(items, bytes, Weigh(weigh)), clock, lifetime }
     }
 
-    /// The value, if it is known.
-    pub fn peek(&self, key: &K) -> Option<V> {
-        self.values.get(key).filter(|kept| self.is_live(kept)).map(|kept| kept.value)
-    }
-
     /// The values of those keys that have one. `load` reads those unknown, in one batch; it may leave some out.
     ///
     /// # Errors
@@ -137,9 +132,5 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
             }
         }
         Ok(loaded)
-    }
-
-    fn is_live(&self, kept: &Kept<V>) -> bool {
-        kept.until > self.clock.now()
     }
 }

@@ -110,38 +110,41 @@ impl Idempotency {
         let reply = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
             Ok(reply) if !reply.status().is_server_error() && reply.status() != StatusCode::UNAUTHORIZED => reply,
             Ok(reply) => {
-                self.insist("release", key, Vec::new()).await;
+                self.insist(key, None).await;
                 return Ok(reply);
             }
             Err(_) => {
-                self.insist("release", key, Vec::new()).await;
+                self.insist(key, None).await;
                 return Err(Error::internal("a request panicked").into());
             }
         };
         let (parts, body) = reply.into_parts();
         let body = to_bytes(body, usize::MAX).await.map_err(Error::internal)?;
         let sealed = self.sealer.seal(&key, &pack(&parts, &body)?)?;
-        self.insist("finish", key, sealed).await;
+        self.insist(key, Some(sealed)).await;
         Ok(Response::from_parts(parts, Body::from(body)))
     }
 
     /// Ends a request in the store; while that does not answer, goes on in the background, since nobody else would.
-    async fn insist(&self, how: &'static str, key: RequestKey, sealed: Vec<u8>) {
-        if self.end(&key, &sealed).await.is_ok() {
+    async fn insist(&self, key: RequestKey, sealed: Option<Vec<u8>>) {
+        if self.end(&key, sealed.as_deref()).await.is_ok() {
             return;
         }
-        tracing::warn!(how, "a request with a key is not ended yet");
+        tracing::warn!("a request with a key is not ended yet");
         let again = self.clone();
         tokio::spawn(async move {
-            while again.end(&key, &sealed).await.is_err() {
+            while again.end(&key, sealed.as_deref()).await.is_err() {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         });
     }
 
     /// Without a reply to keep, another try may begin.
-    async fn end(&self, key: &RequestKey, sealed: &[u8]) -> Result<()> {
-        if sealed.is_empty() { self.store.release(key).await } else { self.store.finish(key, sealed).await }
+    async fn end(&self, key: &RequestKey, sealed: Option<&[u8]>) -> Result<()> {
+        match sealed {
+            Some(reply) => self.store.finish(key, reply).await,
+            None => self.store.release(key).await,
+        }
     }
 
     fn replay(&self, key: &RequestKey, sealed: &[u8]) -> ApiResult<Response> {

@@ -34,8 +34,14 @@ pub(crate) fn job<T: Send + 'static>(
 }
 
 fn in_snapshot<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Outcome<T>) -> Outcome<T> {
-    let snapshot = connection.unchecked_transaction()?;
-    guarded(|| work(&snapshot))
+    // Both are prepared once: rusqlite's own transactions parse them anew each time.
+    connection.prepare_cached("BEGIN")?.execute([])?;
+    let result = guarded(|| work(connection));
+    // A failing disk may have ended it already.
+    if !connection.is_autocommit() {
+        connection.prepare_cached("ROLLBACK")?.execute([])?;
+    }
+    result
 }
 
 /// Makes a panic an error, so that a bug in one job does not take the thread from all others.

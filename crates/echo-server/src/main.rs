@@ -15,6 +15,9 @@ use commands::{Command, config::show, health, seed, serve, user};
 use config::Cli;
 use rustix::{fs::Mode, process::umask};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Whatever is made in the data folder is nobody else's: hashes, addresses, keys.
     umask(Mode::RWXG | Mode::RWXO);

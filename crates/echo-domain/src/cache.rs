@@ -1,6 +1,6 @@
 //! What was read from a store, kept in this process until it changes.
 
-use std::{collections::HashMap, hash::Hash, sync::Arc, time::Duration};
+use std::{hash::Hash, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use quick_cache::{
@@ -8,7 +8,7 @@ use quick_cache::{
     sync::{DefaultLifecycle, GuardResult, PlaceholderGuard},
 };
 
-use crate::{Clock, Error, Result, Timestamp};
+use crate::{Clock, Error, IdMap, Result, Timestamp};
 
 /// Values by key: at most so many bytes of them, each for at most so long, and each read by one caller while others wait.
 ///
@@ -74,11 +74,11 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
     pub async fn get<'a>(
         &self,
         keys: &[K],
-        load: impl Fn(Vec<K>) -> BoxFuture<'a, Result<HashMap<K, V>>>,
-    ) -> Result<HashMap<K, V>> {
+        load: impl Fn(Vec<K>) -> BoxFuture<'a, Result<IdMap<K, V>>>,
+    ) -> Result<IdMap<K, V>> {
         let now = self.clock.now();
-        let mut found = HashMap::with_capacity(keys.len());
-        let (mut ours, mut others) = (HashMap::new(), Vec::new());
+        let mut found = IdMap::with_capacity_and_hasher(keys.len(), Default::default());
+        let (mut ours, mut others) = (IdMap::default(), Vec::new());
         for key in keys {
             match self.look_up(key, now) {
                 GuardResult::Value(kept) => drop(found.insert(*key, kept.value)),
@@ -93,7 +93,7 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
         for key in others {
             match self.values.get_value_or_guard_async(&key).await {
                 Ok(kept) => drop(found.insert(key, kept.value)),
-                Err(guard) => found.extend(self.fill(HashMap::from([(key, guard)]), &load).await?),
+                Err(guard) => found.extend(self.fill(IdMap::from_iter([(key, guard)]), &load).await?),
             }
         }
         Ok(found)
@@ -120,9 +120,9 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
 
     async fn fill<'a>(
         &self,
-        mut places: HashMap<K, Guard<'_, K, V>>,
-        load: impl Fn(Vec<K>) -> BoxFuture<'a, Result<HashMap<K, V>>>,
-    ) -> Result<HashMap<K, V>> {
+        mut places: IdMap<K, Guard<'_, K, V>>,
+        load: impl Fn(Vec<K>) -> BoxFuture<'a, Result<IdMap<K, V>>>,
+    ) -> Result<IdMap<K, V>> {
         let loaded = load(places.keys().copied().collect()).await?;
         let until = self.clock.now() + self.lifetime;
         for (key, value) in &loaded {

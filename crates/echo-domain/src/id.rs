@@ -1,19 +1,20 @@
 //! Ids: BSON ObjectIds, so that records sort by age and are made without coordination.
 
 use std::{
+    collections::{HashMap, HashSet},
     fmt,
     str::FromStr,
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser};
 
 use crate::Timestamp;
 
 /// Twelve bytes: 4 of seconds since 1970, 5 of the process, 3 of a counter (BSON specification, ObjectId).
 /// Written as 24 lower-case hex digits; orders by time.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[serde(try_from = "String")]
 pub struct RawId([u8; 12]);
 
 /// The text was not 24 hex digits.
@@ -30,6 +31,17 @@ impl RawId {
         self.0
     }
 
+    /// ASCII.
+    fn digits(self) -> [u8; 24] {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut text = [0; 24];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+        }
+        text
+    }
+
     /// When it was made, to the second.
     pub fn created(self) -> Timestamp {
         let seconds = u32::from_be_bytes([self.0[0], self.0[1], self.0[2], self.0[3]]);
@@ -39,13 +51,13 @@ impl RawId {
 
 impl fmt::Display for RawId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut text = [0; 24];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
-            pair[0] = DIGITS[usize::from(byte >> 4)];
-            pair[1] = DIGITS[usize::from(byte & 15)];
-        }
-        f.pad(std::str::from_utf8(&text).map_err(|_| fmt::Error)?)
+        f.pad(std::str::from_utf8(&self.digits()).map_err(|_| fmt::Error)?)
+    }
+}
+
+impl Serialize for RawId {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(std::str::from_utf8(&self.digits()).map_err(ser::Error::custom)?)
     }
 }
 
@@ -73,12 +85,6 @@ impl FromStr for RawId {
     }
 }
 
-impl From<RawId> for String {
-    fn from(id: RawId) -> Self {
-        id.to_string()
-    }
-}
-
 impl TryFrom<String> for RawId {
     type Error = MalformedId;
 
@@ -86,6 +92,13 @@ impl TryFrom<String> for RawId {
         text.parse()
     }
 }
+
+/// Values by id. Its hash is a quick one: pages are put together by looking up ids, and the standard hash took longer than
+/// all the rest of it.
+pub type IdMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
+
+/// Ids, each once.
+pub type IdSet<K> = HashSet<K, foldhash::fast::RandomState>;
 
 /// Declares ids that cannot be taken for one another.
 macro_rules! ids {

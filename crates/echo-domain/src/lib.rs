@@ -30,7 +30,10 @@ pub mod workers;
 pub use cache::Cache;
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
 pub use event::{Consumer, Event, EventLog, Recorded, Relay};
-pub use id::{BlockId, CommentId, FollowId, IdSource, LikeId, MalformedId, MediaId, PostId, RawId, SessionId, UserId};
+pub use id::{
+    BlockId, CommentId, FollowId, IdMap, IdSet, IdSource, LikeId, MalformedId, MediaId, PostId, RawId, SessionId,
+    UserId,
+};
 pub use page::{Page, PageRequest};
 pub use seal::Sealer;
 pub use time::{Clock, Timestamp};

@@ -4,14 +4,11 @@ mod newest;
 mod rows;
 mod traces;
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use echo_domain::{
-    CommentId, Event, LikeId, Page, PageRequest, PostId, Result, UserId,
+    CommentId, Event, IdMap, IdSet, LikeId, Page, PageRequest, PostId, Result, UserId,
     posts::{Comment, Like, LikeState, Post, PostDetail, PostStore},
 };
 use rusqlite::{Connection, params};
@@ -104,7 +101,7 @@ impl PostStore for SqlitePosts {
             .await
     }
 
-    async fn counts(&self, authors: &[UserId]) -> Result<HashMap<UserId, u64>> {
+    async fn counts(&self, authors: &[UserId]) -> Result<IdMap<UserId, u64>> {
         let authors = authors.to_vec();
         self.0
             .read("posts.counts", move |conn| {
@@ -129,7 +126,7 @@ impl PostStore for SqlitePosts {
             .await
     }
 
-    async fn liked(&self, user: UserId, posts: &[PostId]) -> Result<HashSet<PostId>> {
+    async fn liked(&self, user: UserId, posts: &[PostId]) -> Result<IdSet<PostId>> {
         const LIKED: &str = "SELECT 1 FROM likes JOIN posts ON posts.id = likes.post
              WHERE likes.user = ?1 AND likes.post = ?2";
         let posts = posts.to_vec();
@@ -237,7 +234,7 @@ fn exists(conn: &Connection, post: PostId) -> Outcome<bool> {
 }
 
 /// The posts of which `holds` is true.
-fn those(posts: Vec<PostId>, holds: impl Fn(PostId) -> Outcome<bool>) -> Outcome<HashSet<PostId>> {
+fn those(posts: Vec<PostId>, holds: impl Fn(PostId) -> Outcome<bool>) -> Outcome<IdSet<PostId>> {
     posts.into_iter().filter_map(|post| holds(post).map(|holds| holds.then_some(post)).transpose()).collect()
 }
 

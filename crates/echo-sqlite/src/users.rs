@@ -1,10 +1,10 @@
 //! Profiles, who follows whom, and finding people by any part of a name.
 
-use std::{collections::HashMap, fmt::Write, sync::Arc};
+use std::{fmt::Write, sync::Arc};
 
 use async_trait::async_trait;
 use echo_domain::{
-    Error, Event, FollowId, Page, PageRequest, Result, Timestamp, UserId,
+    Error, Event, FollowId, IdMap, Page, PageRequest, Result, Timestamp, UserId,
     media::Picture,
     users::{Bio, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, grams, user_not_found},
 };
@@ -34,7 +34,7 @@ impl ProfileStore for SqliteProfiles {
         self.0.write("profiles.open", move |tx| insert(tx, &profile)).await
     }
 
-    async fn by_ids(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>> {
+    async fn by_ids(&self, users: &[UserId]) -> Result<IdMap<UserId, Arc<Profile>>> {
         let users = users.to_vec();
         self.0
             .read("profiles.by_ids", move |conn| {

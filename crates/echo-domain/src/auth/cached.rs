@@ -1,11 +1,11 @@
 //! Accounts in this process's memory, in front of a store.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
-use crate::{Cache, Clock, Event, Page, PageRequest, Result, SessionId, Timestamp, UserId, cache::to_the_end};
+use crate::{Cache, Clock, Event, IdMap, Page, PageRequest, Result, SessionId, Timestamp, UserId, cache::to_the_end};
 
 use super::{Account, AccountStore, Email, Login, PasswordHash, Role, State, Username};
 
@@ -54,7 +54,7 @@ impl AccountStore for CachedAccounts {
         let load = |_| -> BoxFuture<'_, _> {
             Box::pin(async move {
                 let found = self.accounts.find(account).await?;
-                Ok(found.map(|found| (account, Arc::new(found))).into_iter().collect::<HashMap<_, _>>())
+                Ok(found.map(|found| (account, Arc::new(found))).into_iter().collect::<IdMap<_, _>>())
             })
         };
         Ok(self.known.get(&[account], load).await?.remove(&account).map(|found| Account::clone(&found)))

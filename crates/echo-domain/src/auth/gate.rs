@@ -1,11 +1,8 @@
 //! Telling who asks, without asking anybody: every process has one.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::{Clock, Error, Result, SessionId, Timestamp};
+use crate::{Clock, Error, IdMap, Result, SessionId, Timestamp};
 
 use super::{AccessClaims, AccessTokens, Viewer};
 
@@ -14,7 +11,7 @@ use super::{AccessClaims, AccessTokens, Viewer};
 pub struct Gate {
     tokens: Arc<dyn AccessTokens>,
     clock: Arc<dyn Clock>,
-    revoked: RwLock<HashMap<SessionId, Timestamp>>,
+    revoked: RwLock<IdMap<SessionId, Timestamp>>,
 }
 
 impl Gate {

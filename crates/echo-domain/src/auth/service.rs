@@ -67,7 +67,7 @@ impl AuthService {
     ///
     /// # Errors
     /// [`Error::Invalid`] on each bad field; [`Error::Conflict`] `username_taken` or `email_taken`.
-    #[instrument(name = "auth.sign_up", skip_all, fields(user.id = %id))]
+    #[instrument(level = "debug", name = "auth.sign_up", skip_all, fields(user.id = %id))]
     pub async fn sign_up(&self, id: UserId, form: SignUp) -> Result<Opened> {
         let mut findings = Findings::default();
         let name = findings.check(Name::parse(&form.name))?;
@@ -103,7 +103,7 @@ impl AuthService {
     /// # Errors
     /// [`Error::Unauthenticated`] alike for an unknown login and a wrong password, after the same work;
     /// [`Error::Forbidden`] `account_suspended`.
-    #[instrument(name = "auth.log_in", skip_all)]
+    #[instrument(level = "debug", name = "auth.log_in", skip_all)]
     pub async fn log_in(&self, id: SessionId, login: &str, password: &str, device: &str) -> Result<SignedIn> {
         let account = match Login::parse(login) {
             Some(login) => self.parts.accounts.find_by_login(&login).await?,
@@ -151,7 +151,7 @@ impl AuthService {
     ///
     /// # Errors
     /// [`Error::Forbidden`] `refresh_token_invalid` or `refresh_token_reused`.
-    #[instrument(name = "auth.refresh", skip_all)]
+    #[instrument(level = "debug", name = "auth.refresh", skip_all)]
     pub async fn refresh(&self, token: &str) -> Result<(String, String)> {
         let now = self.parts.clock.now();
         let token = self.parts.refresh.read(token).ok_or_else(refresh_token_invalid)?;
@@ -176,14 +176,14 @@ impl AuthService {
     }
 
     /// Ends the viewer's session.
-    #[instrument(name = "auth.log_out", skip_all)]
+    #[instrument(level = "debug", name = "auth.log_out", skip_all)]
     pub async fn log_out(&self, viewer: Viewer) -> Result<()> {
         self.revoke(viewer.id, viewer.session).await?;
         Ok(())
     }
 
     /// The viewer's live sessions, newest first.
-    #[instrument(name = "auth.sessions", skip_all)]
+    #[instrument(level = "debug", name = "auth.sessions", skip_all)]
     pub async fn sessions(&self, viewer: Viewer) -> Result<Vec<Session>> {
         self.parts.sessions.list(viewer.id, self.parts.clock.now()).await
     }
@@ -192,7 +192,7 @@ impl AuthService {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is nobody's, somebody else's or over.
-    #[instrument(name = "auth.end_session", skip_all)]
+    #[instrument(level = "debug", name = "auth.end_session", skip_all)]
     pub async fn end_session(&self, viewer: Viewer, session: SessionId) -> Result<()> {
         if self.revoke(viewer.id, session).await? {
             Ok(())
@@ -205,7 +205,7 @@ impl AuthService {
     ///
     /// # Errors
     /// [`Error::Forbidden`] `wrong_password`; [`Error::Invalid`] on `newPassword`.
-    #[instrument(name = "auth.change_password", skip_all)]
+    #[instrument(level = "debug", name = "auth.change_password", skip_all)]
     pub async fn change_password(&self, viewer: Viewer, current: &str, new: &str) -> Result<()> {
         let new = NewPassword::parse("newPassword", new)?;
         let account = self.account(viewer.id).await?;
@@ -221,7 +221,7 @@ impl AuthService {
     ///
     /// # Errors
     /// [`Error::Forbidden`] `wrong_password`.
-    #[instrument(name = "auth.delete_account", skip_all)]
+    #[instrument(level = "debug", name = "auth.delete_account", skip_all)]
     pub async fn delete_account(&self, viewer: Viewer, password: &str) -> Result<()> {
         let account = self.account(viewer.id).await?;
         if !self.knows(&account, password).await? {

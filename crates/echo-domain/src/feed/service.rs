@@ -20,7 +20,7 @@ impl FeedService {
     /// Posts by the viewer and whom they follow, newest first.
     ///
     /// One index seek per followed account, of which there are at most [`crate::users::FOLLOWING_MAX`].
-    #[instrument(name = "feed.home", skip_all)]
+    #[instrument(level = "debug", name = "feed.home", skip_all)]
     pub async fn home(&self, viewer: Viewer, page: PageRequest<PostId>) -> Result<Page<PostView, PostId>> {
         let mut authors = self.directory.following(viewer.id).await?;
         authors.push(viewer.id);

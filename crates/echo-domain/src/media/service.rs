@@ -63,7 +63,7 @@ impl MediaService {
 
 #[async_trait]
 impl MediaDesk for MediaService {
-    #[instrument(name = "media.upload", skip_all, fields(media.id = %id))]
+    #[instrument(level = "debug", name = "media.upload", skip_all, fields(media.id = %id))]
     async fn upload(&self, account: UserId, id: MediaId, bytes: Bytes, alt: &str) -> Result<Image> {
         let alt = AltText::parse(alt)?.into_string();
         let processed = self.parts.pipeline.process(bytes).await?;

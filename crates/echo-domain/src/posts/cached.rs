@@ -1,16 +1,14 @@
 //! Posts in this process's memory, in front of a store.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
 use futures_util::future::BoxFuture;
 
-use crate::{Cache, Clock, CommentId, Event, LikeId, Page, PageRequest, PostId, Result, UserId, cache::to_the_end};
+use crate::{
+    Cache, Clock, CommentId, Event, IdMap, IdSet, LikeId, Page, PageRequest, PostId, Result, UserId, cache::to_the_end,
+};
 
 use super::{
     Comment, Content, Like, LikeState, Post, PostDetail, PostStore,
@@ -146,12 +144,13 @@ impl PostStore for CachedPosts {
     }
 
     async fn total(&self) -> Result<u64> {
-        let load =
-            |_| -> BoxFuture<'_, _> { Box::pin(async move { Ok(HashMap::from([((), self.posts.total().await?)])) }) };
+        let load = |_| -> BoxFuture<'_, _> {
+            Box::pin(async move { Ok(IdMap::from_iter([((), self.posts.total().await?)])) })
+        };
         Ok(self.known.total.get(&[()], load).await?.remove(&()).unwrap_or(0))
     }
 
-    async fn counts(&self, authors: &[UserId]) -> Result<HashMap<UserId, u64>> {
+    async fn counts(&self, authors: &[UserId]) -> Result<IdMap<UserId, u64>> {
         let load = |unknown: Vec<UserId>| -> BoxFuture<'_, _> {
             Box::pin(async move {
                 let mut counts = self.posts.counts(&unknown).await?;
@@ -181,7 +180,7 @@ impl PostStore for CachedPosts {
         self.write(async move { posts.toggle_like(like).await }, move |known, _| known.forget_like(like)).await
     }
 
-    async fn liked(&self, user: UserId, posts: &[PostId]) -> Result<HashSet<PostId>> {
+    async fn liked(&self, user: UserId, posts: &[PostId]) -> Result<IdSet<PostId>> {
         let keys: Vec<_> = posts.iter().map(|post| (user, *post)).collect();
         let load = |unknown: Vec<(UserId, PostId)>| -> BoxFuture<'_, _> {
             Box::pin(async move {

@@ -1,14 +1,11 @@
 //! What other areas may ask about posts, and how a post is put together for whoever looks.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::{
-    MediaId, Page, PageRequest, PostId, Result, UserId,
+    IdMap, IdSet, MediaId, Page, PageRequest, PostId, Result, UserId,
     users::{Directory, Profile},
 };
 
@@ -49,7 +46,7 @@ pub trait Catalog: Send + Sync {
     }
 
     /// How many posts each of these has; none is left out.
-    async fn counts(&self, authors: &[UserId]) -> Result<HashMap<UserId, u64>>;
+    async fn counts(&self, authors: &[UserId]) -> Result<IdMap<UserId, u64>>;
 
     async fn count(&self, author: UserId) -> Result<u64> {
         Ok(self.counts(&[author]).await?.get(&author).copied().unwrap_or(0))
@@ -71,14 +68,15 @@ impl Catalog for PostCatalog {
         if posts.is_empty() {
             return Ok(Vec::new());
         }
-        let mut details: HashMap<_, _> =
+        let mut details: IdMap<_, _> =
             self.posts.details(posts).await?.into_iter().map(|detail| (detail.post.id, detail)).collect();
-        let people: HashSet<_> = details.values().flat_map(|detail| people(detail)).collect();
-        let people: Vec<_> = people.into_iter().collect();
+        let mut people: Vec<_> = details.values().flat_map(|detail| people(detail)).collect();
+        people.sort_unstable();
+        people.dedup();
         let people = self.directory.profiles(&people).await?;
         let liked = match viewer {
             Some(viewer) => self.posts.liked(viewer, posts).await?,
-            None => HashSet::new(),
+            None => IdSet::default(),
         };
         Ok(posts.iter().filter_map(|id| view(details.remove(id)?, &people, liked.contains(id))).collect())
     }
@@ -93,7 +91,7 @@ impl Catalog for PostCatalog {
         Ok(Page { items: self.views(&found.items, viewer).await?, next: found.next })
     }
 
-    async fn counts(&self, authors: &[UserId]) -> Result<HashMap<UserId, u64>> {
+    async fn counts(&self, authors: &[UserId]) -> Result<IdMap<UserId, u64>> {
         self.posts.counts(authors).await
     }
 
@@ -107,7 +105,7 @@ fn people(detail: &PostDetail) -> impl Iterator<Item = UserId> {
 }
 
 /// `None` when the author's profile is gone: the account is being erased.
-fn view(detail: Arc<PostDetail>, people: &HashMap<UserId, Arc<Profile>>, is_liked: bool) -> Option<PostView> {
+fn view(detail: Arc<PostDetail>, people: &IdMap<UserId, Arc<Profile>>, is_liked: bool) -> Option<PostView> {
     let author = people.get(&detail.post.author)?.clone();
     let commenters = detail.comments.iter().map(|comment| people.get(&comment.author).cloned()).collect();
     Some(PostView { detail, author, commenters, is_liked })

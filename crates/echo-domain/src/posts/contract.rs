@@ -2,14 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    fmt::Debug,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fmt::Debug, sync::Arc};
 
 use crate::{
-    Error, Event, PageRequest, PostId, Result, UserId,
+    Error, Event, IdSet, PageRequest, PostId, Result, UserId,
     contract::{Backend, Dice, assert_list, at_once, drain, left, newest_first, refusal, sample, walk},
     media::Image,
 };
@@ -155,9 +151,9 @@ pub async fn only_posts_that_exist_are_found(Backend { posts, .. }: Backend) {
     removed(&posts, &gone).await;
     let asked = [last.id, sample::id(), gone.id, first.id];
 
-    let found: HashSet<_> = posts.details(&asked).await.unwrap().into_iter().map(|detail| detail.post.id).collect();
+    let found: IdSet<_> = posts.details(&asked).await.unwrap().into_iter().map(|detail| detail.post.id).collect();
 
-    assert_eq!(found, HashSet::from([first.id, last.id]));
+    assert_eq!(found, IdSet::from_iter([first.id, last.id]));
     assert_eq!(posts.details(&[]).await.unwrap(), []);
 }
 
@@ -171,7 +167,7 @@ pub async fn thousands_are_asked_for_at_once(Backend { posts, .. }: Backend) {
     authors.push(post.author);
 
     assert_eq!(posts.details(&asked).await.unwrap().len(), 1);
-    assert_eq!(posts.liked(fan, &asked).await.unwrap(), HashSet::from([post.id]));
+    assert_eq!(posts.liked(fan, &asked).await.unwrap(), IdSet::from_iter([post.id]));
     assert_eq!(posts.counts(&authors).await.unwrap().get(&post.author), Some(&1));
 }
 
@@ -292,7 +288,7 @@ pub async fn a_removed_post_is_gone_at_once_with_its_likes_and_comments(Backend 
     assert_list(&[stays.id], async |page| posts.newest_by(&[author], page).await).await;
     assert_list(&[], |page| posts.likes(gone.id, page)).await;
     assert_list(&[like], |page| posts.likes_by(fan, page)).await;
-    assert_eq!(posts.liked(fan, &[gone.id, stays.id]).await.unwrap(), HashSet::from([stays.id]));
+    assert_eq!(posts.liked(fan, &[gone.id, stays.id]).await.unwrap(), IdSet::from_iter([stays.id]));
     assert_list(&[], |page| posts.comments(gone.id, page)).await;
     assert_list(&[kept], |page| posts.comments_by(fan, page)).await;
     assert_eq!(posts.find_comment(gone.id, comment.id).await.unwrap(), None);
@@ -452,8 +448,8 @@ pub async fn which_posts_a_user_likes_is_told(Backend { posts, .. }: Backend) {
 
     let told = posts.liked(fan, &[one.id, two.id, sample::id()]).await.unwrap();
 
-    assert_eq!(told, HashSet::from([one.id]));
-    assert_eq!(posts.liked(fan, &[]).await.unwrap(), HashSet::new());
+    assert_eq!(told, IdSet::from_iter([one.id]));
+    assert_eq!(posts.liked(fan, &[]).await.unwrap(), IdSet::default());
 }
 
 pub async fn likes_are_listed_newest_first(Backend { posts, .. }: Backend) {
@@ -760,7 +756,7 @@ async fn assert_recount(posts: &Arc<dyn PostStore>) {
 
         let likes = walk(3, async |page| posts.likes(id, page).await).await;
         assert_eq!(detail.like_count, likes.len() as u64);
-        let users: HashSet<_> = likes.iter().map(|like| like.user).collect();
+        let users: IdSet<_> = likes.iter().map(|like| like.user).collect();
         assert_eq!(users.len(), likes.len());
         for like in likes {
             likers.entry(like.user).or_insert_with(Vec::new).push(like);

@@ -41,7 +41,7 @@ impl PostService {
     /// # Errors
     /// [`Error::Invalid`], [`Error::TooLarge`] or [`Error::Unsupported`] naming the block. Whatever fails, neither post nor
     /// image stays.
-    #[instrument(name = "posts.publish", skip_all, fields(post.id = %id))]
+    #[instrument(level = "debug", name = "posts.publish", skip_all, fields(post.id = %id))]
     pub async fn publish(&self, id: PostId, author: Viewer, draft: Draft) -> Result<Post> {
         if let Some(there) = self.parts.posts.details(&[id]).await?.pop() {
             return Ok(there.post.clone());
@@ -103,7 +103,7 @@ impl PostService {
     }
 
     /// Everyone's posts, newest first.
-    #[instrument(name = "posts.feed", skip_all)]
+    #[instrument(level = "debug", name = "posts.feed", skip_all)]
     pub async fn feed(&self, viewer: Option<UserId>, page: PageRequest<PostId>) -> Result<Page<PostView, PostId>> {
         let found = self.parts.posts.newest(page).await?;
         Ok(Page { items: self.parts.catalog.views(&found.items, viewer).await?, next: found.next })
@@ -116,7 +116,7 @@ impl PostService {
 
     /// # Errors
     /// [`Error::NotFound`] `post_not_found`.
-    #[instrument(name = "posts.show", skip_all)]
+    #[instrument(level = "debug", name = "posts.show", skip_all)]
     pub async fn show(&self, viewer: Option<UserId>, post: PostId) -> Result<PostView> {
         self.parts.catalog.views(&[post], viewer).await?.pop().ok_or_else(post_not_found)
     }
@@ -125,7 +125,7 @@ impl PostService {
     ///
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Forbidden`] `not_yours`.
-    #[instrument(name = "posts.delete", skip_all)]
+    #[instrument(level = "debug", name = "posts.delete", skip_all)]
     pub async fn delete(&self, viewer: Viewer, post: PostId) -> Result<()> {
         let post = &self.post(post).await?.post;
         if post.author != viewer.id && !viewer.role.moderates() {
@@ -139,7 +139,7 @@ impl PostService {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    #[instrument(name = "posts.toggle_like", skip_all)]
+    #[instrument(level = "debug", name = "posts.toggle_like", skip_all)]
     pub async fn toggle_like(&self, viewer: Viewer, post: PostId) -> Result<LikeState> {
         self.parts.posts.toggle_like(self.like_of(viewer, post)).await
     }
@@ -148,7 +148,7 @@ impl PostService {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    #[instrument(name = "posts.set_like", skip_all)]
+    #[instrument(level = "debug", name = "posts.set_like", skip_all)]
     pub async fn set_like(&self, viewer: Viewer, post: PostId, liked: bool) -> Result<LikeState> {
         self.parts.posts.set_like(self.like_of(viewer, post), liked).await
     }
@@ -157,7 +157,7 @@ impl PostService {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    #[instrument(name = "posts.likes", skip_all)]
+    #[instrument(level = "debug", name = "posts.likes", skip_all)]
     pub async fn likes(&self, post: PostId, page: PageRequest<LikeId>) -> Result<Page<Arc<Profile>, LikeId>> {
         self.post(post).await?;
         let likes = self.parts.posts.likes(post, page).await?;
@@ -170,7 +170,7 @@ impl PostService {
     ///
     /// # Errors
     /// [`Error::Invalid`] on `content`; [`Error::NotFound`].
-    #[instrument(name = "posts.comment", skip_all)]
+    #[instrument(level = "debug", name = "posts.comment", skip_all)]
     pub async fn comment(&self, viewer: Viewer, post: PostId, content: &str) -> Result<Vec<(Comment, Arc<Profile>)>> {
         let content = CommentText::parse(content)?.into_string();
         let now = self.parts.clock.now();
@@ -185,7 +185,7 @@ impl PostService {
     ///
     /// # Errors
     /// [`Error::NotFound`] `post_not_found` or `comment_not_found`; [`Error::Forbidden`] `not_yours`.
-    #[instrument(name = "posts.delete_comment", skip_all)]
+    #[instrument(level = "debug", name = "posts.delete_comment", skip_all)]
     pub async fn delete_comment(&self, viewer: Viewer, post: PostId, comment: CommentId) -> Result<()> {
         let not_found = || Error::not_found("comment_not_found", "Comment not found");
         let post = &self.post(post).await?.post;
@@ -203,7 +203,7 @@ impl PostService {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    #[instrument(name = "posts.comments", skip_all)]
+    #[instrument(level = "debug", name = "posts.comments", skip_all)]
     pub async fn comments(
         &self,
         post: PostId,

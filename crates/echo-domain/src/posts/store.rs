@@ -1,13 +1,10 @@
 //! What the posts area needs kept.
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{CommentId, Event, LikeId, Page, PageRequest, PostId, Result, UserId};
+use crate::{CommentId, Event, IdMap, IdSet, LikeId, Page, PageRequest, PostId, Result, UserId};
 
 use super::{Comment, Post};
 
@@ -71,7 +68,7 @@ pub trait PostStore: Send + Sync {
     async fn total(&self) -> Result<u64>;
 
     /// How many posts each of these has; none is left out or zero.
-    async fn counts(&self, authors: &[UserId]) -> Result<HashMap<UserId, u64>>;
+    async fn counts(&self, authors: &[UserId]) -> Result<IdMap<UserId, u64>>;
 
     /// Likes or no longer likes. Doing it twice counts once.
     ///
@@ -86,7 +83,7 @@ pub trait PostStore: Send + Sync {
     async fn toggle_like(&self, like: Like) -> Result<LikeState>;
 
     /// Which of these posts the user likes.
-    async fn liked(&self, user: UserId, posts: &[PostId]) -> Result<HashSet<PostId>>;
+    async fn liked(&self, user: UserId, posts: &[PostId]) -> Result<IdSet<PostId>>;
 
     /// Who likes the post, newest first.
     async fn likes(&self, post: PostId, page: PageRequest<LikeId>) -> Result<Page<Like, LikeId>>;

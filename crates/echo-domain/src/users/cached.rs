@@ -1,11 +1,11 @@
 //! Profiles in this process's memory, in front of a store.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
-use crate::{Cache, Clock, Error, FollowId, Page, PageRequest, Result, Timestamp, UserId, cache::to_the_end};
+use crate::{Cache, Clock, Error, FollowId, IdMap, Page, PageRequest, Result, Timestamp, UserId, cache::to_the_end};
 
 use super::{Follow, Profile, ProfileChange, ProfileStore, Relation, Search};
 
@@ -70,7 +70,7 @@ impl CachedProfiles {
                     End::Followers => self.profiles.followers(user, first).await?,
                     End::Following => self.profiles.following(user, first).await?,
                 };
-                Ok(HashMap::from([((user, end), Arc::new(page))]))
+                Ok(IdMap::from_iter([((user, end), Arc::new(page))]))
             })
         };
         let page = self.known.follows.get(&[(user, end)], load).await?.remove(&(user, end));
@@ -119,7 +119,7 @@ impl ProfileStore for CachedProfiles {
         self.write(async move { profiles.open(&profile).await }, move |known| known.profiles.forget(&user)).await
     }
 
-    async fn by_ids(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>> {
+    async fn by_ids(&self, users: &[UserId]) -> Result<IdMap<UserId, Arc<Profile>>> {
         let load = |unknown: Vec<UserId>| -> BoxFuture<'_, _> {
             Box::pin(async move { self.profiles.by_ids(&unknown).await })
         };
@@ -168,7 +168,7 @@ impl ProfileStore for CachedProfiles {
 
     async fn all_following(&self, user: UserId) -> Result<Vec<UserId>> {
         let load = |_| -> BoxFuture<'_, _> {
-            Box::pin(async move { Ok(HashMap::from([(user, self.profiles.all_following(user).await?.into())])) })
+            Box::pin(async move { Ok(IdMap::from_iter([(user, self.profiles.all_following(user).await?.into())])) })
         };
         let known = self.known.following.get(&[user], load).await?.remove(&user);
         Ok(known.map(|users| users.to_vec()).unwrap_or_default())

@@ -2,14 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-use std::{
-    collections::{HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use crate::{
-    Error, Event, FollowId, PageRequest, Result, UserId,
+    Error, Event, FollowId, IdMap, IdSet, PageRequest, Result, UserId,
     contract::{Backend, Dice, assert_list, at_once, drain, left, newest_first, refusal, sample, sample::NOW, walk},
     media::Picture,
 };
@@ -115,7 +111,7 @@ pub async fn only_profiles_that_exist_are_found(Backend { profiles, .. }: Backen
 
     let found = profiles.by_ids(&[bob.id, sample::id(), alice.id]).await.unwrap();
 
-    assert_eq!(found, HashMap::from([(alice.id, alice.into()), (bob.id, bob.into())]));
+    assert_eq!(found, IdMap::from_iter([(alice.id, alice.into()), (bob.id, bob.into())]));
     assert!(profiles.by_ids(&[]).await.unwrap().is_empty());
 }
 
@@ -124,7 +120,7 @@ pub async fn thousands_are_asked_for_at_once(Backend { profiles, .. }: Backend) 
     let mut asked: Vec<UserId> = (0..5000).map(|_| sample::id()).collect();
     asked.push(alice.id);
 
-    assert_eq!(profiles.by_ids(&asked).await.unwrap(), HashMap::from([(alice.id, alice.into())]));
+    assert_eq!(profiles.by_ids(&asked).await.unwrap(), IdMap::from_iter([(alice.id, alice.into())]));
 }
 
 pub async fn an_update_changes_what_is_given(Backend { profiles, .. }: Backend) {
@@ -622,7 +618,7 @@ pub async fn a_walk_meets_every_lasting_follow_once_while_others_come_and_go(Bac
 
     assert!(walked.is_sorted_by(|a, b| a.id > b.id));
     let walked: Vec<_> = walked.iter().map(|follow| follow.user).collect();
-    assert_eq!(walked.iter().collect::<HashSet<_>>().len(), walked.len());
+    assert_eq!(walked.iter().collect::<IdSet<_>>().len(), walked.len());
     for n in lasting {
         assert!(walked.contains(&fans[n]), "{n}");
     }

@@ -1,10 +1,10 @@
 //! What other areas may ask about people.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{Result, Timestamp, UserId};
+use crate::{IdMap, Result, Timestamp, UserId};
 
 use super::{Profile, ProfileStore};
 
@@ -15,7 +15,7 @@ pub trait Directory: Send + Sync {
     async fn open_profile(&self, user: UserId, username: &str, name: &str, now: Timestamp) -> Result<()>;
 
     /// The profiles of those who exist.
-    async fn profiles(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>>;
+    async fn profiles(&self, users: &[UserId]) -> Result<IdMap<UserId, Arc<Profile>>>;
 
     /// Everyone whom the account follows: at most [`super::FOLLOWING_MAX`].
     async fn following(&self, user: UserId) -> Result<Vec<UserId>>;
@@ -32,7 +32,7 @@ impl Directory for ProfileDirectory {
         self.profiles.open(&Profile::new(user, username, name, now)).await
     }
 
-    async fn profiles(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>> {
+    async fn profiles(&self, users: &[UserId]) -> Result<IdMap<UserId, Arc<Profile>>> {
         self.profiles.by_ids(users).await
     }
 

@@ -83,7 +83,7 @@ impl UserService {
     ///
     /// # Errors
     /// [`Error::NotFound`] when the account was just deleted.
-    #[instrument(name = "users.me", skip_all)]
+    #[instrument(level = "debug", name = "users.me", skip_all)]
     pub async fn me(&self, viewer: Viewer) -> Result<OwnProfile> {
         let profile = self.profile(viewer.id).await?;
         let account = self.parts.accounts.account(viewer.id).await?;
@@ -102,7 +102,7 @@ impl UserService {
     ///
     /// # Errors
     /// [`Error::NotFound`] `user_not_found`.
-    #[instrument(name = "users.show", skip_all)]
+    #[instrument(level = "debug", name = "users.show", skip_all)]
     pub async fn show(&self, viewer: Viewer, user: UserId) -> Result<ProfileView> {
         let profile = self.profile(user).await?;
         let first = PageRequest::first(Self::SHOWN);
@@ -121,7 +121,7 @@ impl UserService {
     ///
     /// # Errors
     /// [`Error::Invalid`] on `query`.
-    #[instrument(name = "users.search", skip_all)]
+    #[instrument(level = "debug", name = "users.search", skip_all)]
     pub async fn search(&self, query: &str, page: PageRequest<UserId>) -> Result<Page<(Profile, u64), UserId>> {
         let found = self.parts.profiles.search(&Search::parse(query)?, page).await?;
         let ids: Vec<_> = found.items.iter().map(|profile| profile.id).collect();
@@ -137,7 +137,7 @@ impl UserService {
     /// # Errors
     /// [`Error::Invalid`] on each bad field; [`Error::Conflict`] `username_taken` or `email_taken`; for the picture
     /// [`Error::TooLarge`] and [`Error::Unsupported`].
-    #[instrument(name = "users.edit", skip_all)]
+    #[instrument(level = "debug", name = "users.edit", skip_all)]
     pub async fn edit(&self, viewer: Viewer, edit: Edit) -> Result<OwnProfile> {
         let mut findings = Findings::default();
         let name = findings.check(edit.name.as_deref().map(Name::parse).transpose())?.flatten();
@@ -178,7 +178,7 @@ impl UserService {
     ///
     /// # Errors
     /// [`Error::Invalid`] on oneself; [`Error::NotFound`]; [`Error::Conflict`] `already_following`, `following_too_many`.
-    #[instrument(name = "users.follow", skip_all)]
+    #[instrument(level = "debug", name = "users.follow", skip_all)]
     pub async fn follow(&self, viewer: Viewer, user: UserId) -> Result<String> {
         if viewer.id == user {
             return Err(Error::invalid("id", "must be somebody else: one cannot follow oneself"));
@@ -193,7 +193,7 @@ impl UserService {
     ///
     /// # Errors
     /// [`Error::Invalid`] on oneself; [`Error::NotFound`]; [`Error::Conflict`] `not_following`.
-    #[instrument(name = "users.unfollow", skip_all)]
+    #[instrument(level = "debug", name = "users.unfollow", skip_all)]
     pub async fn unfollow(&self, viewer: Viewer, user: UserId) -> Result<String> {
         if viewer.id == user {
             return Err(Error::invalid("id", "must be somebody else: one cannot unfollow oneself"));
@@ -207,7 +207,7 @@ impl UserService {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    #[instrument(name = "users.followers", skip_all)]
+    #[instrument(level = "debug", name = "users.followers", skip_all)]
     pub async fn followers(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<Arc<Profile>, FollowId>> {
         self.profile(user).await?;
         self.with_profiles(self.parts.profiles.followers(user, page).await?).await
@@ -217,7 +217,7 @@ impl UserService {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    #[instrument(name = "users.following", skip_all)]
+    #[instrument(level = "debug", name = "users.following", skip_all)]
     pub async fn following(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<Arc<Profile>, FollowId>> {
         self.profile(user).await?;
         self.with_profiles(self.parts.profiles.following(user, page).await?).await
@@ -227,7 +227,7 @@ impl UserService {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    #[instrument(name = "users.posts", skip_all)]
+    #[instrument(level = "debug", name = "users.posts", skip_all)]
     pub async fn posts(
         &self,
         viewer: Option<UserId>,

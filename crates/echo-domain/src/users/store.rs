@@ -1,10 +1,10 @@
 //! What the users area needs kept.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{FollowId, Page, PageRequest, Result, Timestamp, UserId};
+use crate::{FollowId, IdMap, Page, PageRequest, Result, Timestamp, UserId};
 
 use super::{Profile, ProfileChange, Search};
 
@@ -32,7 +32,7 @@ pub trait ProfileStore: Send + Sync {
     async fn open(&self, profile: &Profile) -> Result<()>;
 
     /// The profiles that exist of those asked for.
-    async fn by_ids(&self, users: &[UserId]) -> Result<HashMap<UserId, Arc<Profile>>>;
+    async fn by_ids(&self, users: &[UserId]) -> Result<IdMap<UserId, Arc<Profile>>>;
 
     /// Changes what is given and returns the result; `None` when there is no such profile. With another picture it
     /// leaves [`crate::Event::PictureChanged`]; where all is so already, `updated` stays, too.

@@ -24,7 +24,6 @@ use crate::{
 };
 
 /// What the auth routes need.
-#[derive(Clone, FromRef)]
 pub struct AuthApi {
     pub auth: Arc<AuthService>,
     pub ids: NewIds,
@@ -59,6 +58,12 @@ pub struct PublicKey {
     pub x: String,
 }
 
+impl FromRef<Arc<AuthApi>> for NewIds {
+    fn from_ref(api: &Arc<AuthApi>) -> Self {
+        api.ids.clone()
+    }
+}
+
 pub(crate) fn router(api: AuthApi) -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(sign_up))
@@ -69,7 +74,7 @@ pub(crate) fn router(api: AuthApi) -> OpenApiRouter {
         .routes(routes!(end_session))
         .routes(routes!(change_password))
         .routes(routes!(jwks))
-        .with_state(api)
+        .with_state(Arc::new(api))
 }
 
 /// Sign up
@@ -78,12 +83,12 @@ pub(crate) fn router(api: AuthApi) -> OpenApiRouter {
 #[utoipa::path(post, path = "/api/auth/signup", tag = "auth", request_body = SignUpForm,
     responses((status = 201, description = "User created", body = Envelope<OpenedBody>)))]
 async fn sign_up(
-    State(auth): State<Arc<AuthService>>,
+    State(api): State<Arc<AuthApi>>,
     NewId(id): NewId<UserId>,
     ApiJson(form): ApiJson<SignUpForm>,
 ) -> ApiResult<Reply<OpenedBody>> {
     let SignUpForm { name, username, email, password } = form;
-    let opened = auth.sign_up(id, SignUp { name, username, email, password }).await?;
+    let opened = api.auth.sign_up(id, SignUp { name, username, email, password }).await?;
     let body =
         OpenedBody { id: opened.id.to_string(), name: opened.name, username: opened.username, email: opened.email };
     Ok(Reply::created("User created", body))
@@ -97,15 +102,14 @@ async fn sign_up(
     (status = 401, description = "Unknown login or wrong password"),
     (status = 403, description = "The account is suspended")))]
 async fn log_in(
-    State(auth): State<Arc<AuthService>>,
-    State(cookies): State<Cookies>,
+    State(api): State<Arc<AuthApi>>,
     NewId(id): NewId<SessionId>,
     headers: HeaderMap,
     ApiJson(form): ApiJson<LoginForm>,
 ) -> ApiResult<Response> {
     let device = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
     let login = form.email.or(form.username).ok_or_else(|| Error::invalid("email", "or username must be given"))?;
-    let SignedIn { account, name, access, refresh } = auth.log_in(id, &login, &form.password, device).await?;
+    let SignedIn { account, name, access, refresh } = api.auth.log_in(id, &login, &form.password, device).await?;
     let by_cookie = form.cookie.unwrap_or(true);
     let body = LoginBody {
         id: account.id.to_string(),
@@ -117,7 +121,7 @@ async fn log_in(
     };
     let mut response = Reply::ok("Login successful", body).into_response();
     if by_cookie {
-        cookies.set(&mut response, &refresh, Session::LIFETIME.as_secs());
+        api.cookies.set(&mut response, &refresh, Session::LIFETIME.as_secs());
     }
     Ok(response)
 }
@@ -129,21 +133,17 @@ async fn log_in(
     (status = 200, description = "New access token generated", body = Envelope<RefreshedBody>),
     (status = 401, description = "No refresh token came"),
     (status = 403, description = "The refresh token is not valid, has expired, or was used before")))]
-async fn refresh(
-    State(auth): State<Arc<AuthService>>,
-    State(cookies): State<Cookies>,
-    request: Request,
-) -> ApiResult<Response> {
+async fn refresh(State(api): State<Arc<AuthApi>>, request: Request) -> ApiResult<Response> {
     let by_cookie = Cookies::get(request.headers());
     let in_body = refresh_token_of(request).await?;
     let given = in_body.clone().or(by_cookie);
     let given = given.ok_or_else(|| Error::unauthenticated("refresh_token_missing", "No refresh token came"))?;
-    let (access, next) = auth.refresh(&given).await?;
+    let (access, next) = api.auth.refresh(&given).await?;
     let body = RefreshedBody { access_token: access, refresh_token: in_body.is_some().then(|| next.clone()) };
     let from_cookie = body.refresh_token.is_none();
     let mut response = Reply::ok("New access token generated", body).into_response();
     if from_cookie {
-        cookies.set(&mut response, &next, Session::LIFETIME.as_secs());
+        api.cookies.set(&mut response, &next, Session::LIFETIME.as_secs());
     }
     Ok(response)
 }
@@ -153,14 +153,10 @@ async fn refresh(
 /// Ends this session at once and clears the cookie.
 #[utoipa::path(post, path = "/api/auth/logout", tag = "auth", security(("bearer" = [])),
     responses((status = 200, description = "Logout successful", body = Envelope<Option<String>>)))]
-async fn log_out(
-    State(auth): State<Arc<AuthService>>,
-    State(cookies): State<Cookies>,
-    CurrentUser(viewer): CurrentUser,
-) -> ApiResult<Response> {
-    auth.log_out(viewer).await?;
+async fn log_out(State(api): State<Arc<AuthApi>>, CurrentUser(viewer): CurrentUser) -> ApiResult<Response> {
+    api.auth.log_out(viewer).await?;
     let mut response = Reply::ok("Logout successful", ()).into_response();
-    cookies.set(&mut response, "", 0);
+    api.cookies.set(&mut response, "", 0);
     Ok(response)
 }
 
@@ -170,10 +166,10 @@ async fn log_out(
 #[utoipa::path(get, path = "/api/auth/sessions", tag = "auth", security(("bearer" = [])),
     responses((status = 200, description = "The live sessions", body = Envelope<Vec<SessionBody>>)))]
 async fn sessions(
-    State(auth): State<Arc<AuthService>>,
+    State(api): State<Arc<AuthApi>>,
     CurrentUser(viewer): CurrentUser,
 ) -> ApiResult<Reply<Vec<SessionBody>>> {
-    let sessions = auth.sessions(viewer).await?;
+    let sessions = api.auth.sessions(viewer).await?;
     let body = sessions.into_iter().map(|session| SessionBody::new(session, viewer.session)).collect();
     Ok(Reply::ok("Sessions retrieved successfully", body))
 }
@@ -183,11 +179,11 @@ async fn sessions(
     params(("id" = String, Path, description = "The session", pattern = "^[0-9a-f]{24}$")),
     responses((status = 200, description = "Session ended", body = Envelope<Option<String>>)))]
 async fn end_session(
-    State(auth): State<Arc<AuthService>>,
+    State(api): State<Arc<AuthApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiPath(id): ApiPath<SessionId>,
 ) -> ApiResult<Reply<()>> {
-    auth.end_session(viewer, id).await?;
+    api.auth.end_session(viewer, id).await?;
     Ok(Reply::ok("Session ended", ()))
 }
 
@@ -199,11 +195,11 @@ async fn end_session(
         (status = 200, description = "Password changed", body = Envelope<Option<String>>),
         (status = 403, description = "The current password is wrong")))]
 async fn change_password(
-    State(auth): State<Arc<AuthService>>,
+    State(api): State<Arc<AuthApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiJson(form): ApiJson<PasswordForm>,
 ) -> ApiResult<Reply<()>> {
-    auth.change_password(viewer, &form.current_password, &form.new_password).await?;
+    api.auth.change_password(viewer, &form.current_password, &form.new_password).await?;
     Ok(Reply::ok("Password changed", ()))
 }
 
@@ -212,8 +208,8 @@ async fn change_password(
 /// A JWK set (RFC 7517). Empty when tokens are signed with a shared secret.
 #[utoipa::path(get, path = "/api/auth/.well-known/jwks.json", tag = "auth",
     responses((status = 200, description = "The key set", body = KeySet)))]
-async fn jwks(State(keys): State<PublicKeys>) -> Json<KeySet> {
-    Json(KeySet { keys: keys.0.to_vec() })
+async fn jwks(State(api): State<Arc<AuthApi>>) -> Json<KeySet> {
+    Json(KeySet { keys: api.keys.0.to_vec() })
 }
 
 /// What one fills in to sign up. A missing field counts as empty, so that the reply names every one that is.

@@ -6,10 +6,8 @@ use std::{
 };
 
 use axum::{
-    extract::{ConnectInfo, Request, State},
+    extract::{ConnectInfo, Request},
     http::{Extensions, HeaderMap, header},
-    middleware::Next,
-    response::Response,
 };
 use echo_domain::{
     Error, Refusal, Result,
@@ -26,30 +24,30 @@ pub(crate) struct Caller {
 }
 
 /// What it takes to tell who calls.
-#[derive(Clone)]
 pub struct Callers {
     pub gate: Arc<Gate>,
     /// Networks of proxies whose `X-Forwarded-For` counts.
     pub trusted_proxies: Arc<[IpNet]>,
 }
 
-/// Puts the [`Caller`] into the request. A bad token is no failure yet: some routes do not care.
-pub(crate) async fn identify(State(callers): State<Callers>, mut request: Request, next: Next) -> Response {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
-    let peer = peer.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
-    let caller = Caller {
-        address: address(peer, request.headers(), &callers.trusted_proxies),
-        viewer: bearer(request.headers()).map(|token| viewer(&callers.gate, token)),
-        gate: callers.gate,
-    };
-    request.extensions_mut().insert(caller);
-    next.run(request).await
+impl Callers {
+    /// Puts the [`Caller`] into the request. A bad token is no failure yet: some routes do not care.
+    pub(crate) fn identify(&self, request: &mut Request) {
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip());
+        let peer = peer.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED));
+        let caller = Caller {
+            address: address(peer, request.headers(), &self.trusted_proxies),
+            viewer: bearer(request.headers()).map(|token| viewer(&self.gate, token)),
+            gate: self.gate.clone(),
+        };
+        request.extensions_mut().insert(caller);
+    }
 }
 
 impl Caller {
     /// Every request has one.
     pub(crate) fn of(extensions: &Extensions) -> &Self {
-        extensions.get::<Self>().expect("`identify` surrounds every route")
+        extensions.get::<Self>().expect("every request is identified first")
     }
 
     /// Who is signed in, still: asked once the body has arrived.

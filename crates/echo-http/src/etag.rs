@@ -3,7 +3,7 @@
 use axum::{
     body::{Body, to_bytes},
     extract::Request,
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -11,11 +11,8 @@ use echo_domain::Error;
 
 use crate::error::ApiError;
 
-/// Gives every JSON reply to a GET an `ETag` made of its bytes, and answers 304 to who has them.
+/// Gives the JSON reply to a GET an `ETag` made of its bytes, and answers 304 to who has them.
 pub(crate) async fn validate(request: Request, next: Next) -> Response {
-    if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return next.run(request).await;
-    }
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
     let response = next.run(request).await;
     if response.status() != StatusCode::OK || !is_json(response.headers()) {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use echo_domain::{Page, feed::FeedService};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -15,7 +15,6 @@ use crate::{
 };
 
 /// What the feed routes need.
-#[derive(Clone, FromRef)]
 pub struct FeedApi {
     pub feed: Arc<FeedService>,
     pub cursors: Cursors,
@@ -23,7 +22,7 @@ pub struct FeedApi {
 }
 
 pub(crate) fn router(api: FeedApi) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(home)).with_state(api)
+    OpenApiRouter::new().routes(routes!(home)).with_state(Arc::new(api))
 }
 
 /// Home timeline
@@ -32,13 +31,11 @@ pub(crate) fn router(api: FeedApi) -> OpenApiRouter {
 #[utoipa::path(get, path = "/api/feed", tag = "feed", security(("bearer" = [])), params(ListQuery),
     responses((status = 200, description = "A page of posts", body = Envelope<PageBody<ReadyPost>>)))]
 async fn home(
-    State(feed): State<Arc<FeedService>>,
-    State(cursors): State<Cursors>,
-    State(ready): State<ReadyPosts>,
+    State(api): State<Arc<FeedApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Reply<PageBody<ReadyPost>>> {
-    let page = feed.home(viewer, cursors.read(List::Home, &query)?).await?;
-    let posts = Page { items: ready.all(page.items)?, next: page.next };
-    Ok(Reply::ok("Feed retrieved successfully", cursors.page(List::Home, posts, |post| post)))
+    let page = api.feed.home(viewer, api.cursors.read(List::Home, &query)?).await?;
+    let posts = Page { items: api.ready.all(page.items)?, next: page.next };
+    Ok(Reply::ok("Feed retrieved successfully", api.cursors.page(List::Home, posts, |post| post)))
 }

@@ -10,8 +10,6 @@ use axum::{
     body::{Body, BodyDataStream, Bytes, HttpBody},
     extract::Request,
     http::header,
-    middleware::Next,
-    response::Response,
 };
 use futures_util::{Stream, StreamExt};
 use tokio::runtime::Handle;
@@ -23,14 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How much of it: a form may be refused for its announced length, before any of it was read.
 const LIMIT: usize = 2 * FORM_LIMIT;
 
-/// Reads on, up to a limit, what a refused request is still sending. To close a connection on unread bytes resets it, and
-/// the client may never see the reply that says why (RFC 9112 §9.6).
-pub(crate) async fn hear_out(request: Request, next: Next) -> Response {
+/// The request, whose body is read on, up to a limit, when it is refused while the client still sends. To close a connection
+/// on unread bytes resets it, and the client may never see the reply that says why (RFC 9112 §9.6).
+pub(crate) fn hear_out(request: Request) -> Request {
     // Who asks first (`Expect: 100-continue`) sends nothing after a refusal.
     if request.body().is_end_stream() || request.headers().contains_key(header::EXPECT) {
-        return next.run(request).await;
+        return request;
     }
-    next.run(request.map(|body| Body::from_stream(HeardOut(Some(body.into_data_stream()))))).await
+    request.map(|body| Body::from_stream(HeardOut(Some(body.into_data_stream()))))
 }
 
 /// A body that is read to its end even if it is dropped before; `None` at the end.

@@ -4,8 +4,8 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    extract::{MatchedPath, Request, State},
-    http::{HeaderName, HeaderValue, Method, StatusCode, request::Parts, response},
+    extract::{MatchedPath, Request},
+    http::{HeaderName, HeaderValue, StatusCode, request::Parts, response},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -48,14 +48,6 @@ struct Head {
     headers: Vec<(String, String)>,
 }
 
-/// Does a POST with a key once, and gives every repetition the first reply.
-pub(crate) async fn once(State(idempotency): State<Idempotency>, request: Request, next: Next) -> Response {
-    if request.method() != Method::POST || !request.headers().contains_key(KEY) || !gets_in(&request) {
-        return next.run(request).await;
-    }
-    idempotency.run(request, next).await.unwrap_or_else(IntoResponse::into_response)
-}
-
 /// Whether the request comes as far as a handler: for what is refused before, nothing need be read or remembered.
 fn gets_in(request: &Request) -> bool {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
@@ -67,6 +59,14 @@ fn gets_in(request: &Request) -> bool {
 const PUBLIC: [&str; 3] = ["/api/auth/signup", "/api/auth/login", "/api/auth/refresh"];
 
 impl Idempotency {
+    /// Does a POST with a key once, and gives every repetition the first reply.
+    pub(crate) async fn once(&self, request: Request, next: Next) -> Response {
+        if !request.headers().contains_key(KEY) || !gets_in(&request) {
+            return next.run(request).await;
+        }
+        self.clone().run(request, next).await.unwrap_or_else(IntoResponse::into_response)
+    }
+
     /// Forgets what is older than a day, again and again, until `stop` becomes true.
     pub async fn forget_old(self, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {

@@ -19,21 +19,11 @@ mod operations;
 mod posts;
 mod reply;
 mod room;
+mod surround;
 mod users;
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    http::{HeaderName, HeaderValue, Method, header},
-    middleware::{from_fn, from_fn_with_state},
-};
-use echo_domain::limits::RateLimiter;
-use tower_http::{
-    cors::{AllowOrigin, CorsLayer},
-    normalize_path::NormalizePath,
-};
+use axum::Router;
+use tower_http::normalize_path::NormalizePath;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use auth::{AuthApi, Cookies, PublicKey, PublicKeys};
@@ -48,6 +38,7 @@ pub use observe::Bounds;
 pub use operations::{Dependency, FrontPage, OperationsApi};
 pub use posts::{PostsApi, ReadyPosts};
 pub use room::BodyRoom;
+pub use surround::Surroundings;
 pub use users::UsersApi;
 
 /// The areas that a process serves.
@@ -59,17 +50,6 @@ pub struct Areas {
     pub feed: FeedApi,
     pub media: MediaApi,
     pub operations: OperationsApi,
-}
-
-/// What surrounds every request.
-pub struct Surroundings {
-    pub bounds: Bounds,
-    pub callers: Callers,
-    /// `None` counts nobody.
-    pub limiter: Option<Arc<dyn RateLimiter>>,
-    pub idempotency: Idempotency,
-    /// Origins of web pages that may call with credentials.
-    pub cors_origins: Vec<HeaderValue>,
 }
 
 /// The whole API as one service: a trailing slash means the same as none.
@@ -88,52 +68,5 @@ pub fn app(areas: Areas, around: Surroundings) -> NormalizePath<Router> {
     openapi::complete(&mut document);
     let document = document.to_json().expect("a document of strings and numbers is JSON");
     described.get_or_init(|| document.into());
-    NormalizePath::trim_trailing_slash(surround(router, around))
-}
-
-/// From the inside out: the last layer here is the first that a request meets.
-fn surround(router: Router, around: Surroundings) -> Router {
-    let cors = cors(around.cors_origins);
-    let mut router = router
-        .fallback(async || error::ApiError::RouteNotFound)
-        .method_not_allowed_fallback(async || error::ApiError::MethodNotAllowed)
-        .layer(DefaultBodyLimit::max(multipart::FORM_LIMIT))
-        .layer(from_fn(etag::validate))
-        .layer(from_fn_with_state(around.idempotency, idempotency::once));
-    if let Some(limiter) = around.limiter {
-        router = router.layer(from_fn_with_state(limiter, limits::limit));
-    }
-    router
-        .layer(from_fn_with_state(around.bounds.clone(), observe::bound))
-        .layer(cors)
-        .layer(from_fn_with_state(around.bounds, observe::observe))
-        .layer(from_fn_with_state(around.callers, caller::identify))
-        .layer(from_fn(hear_out::hear_out))
-}
-
-fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
-    let field = HeaderName::from_static;
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
-        .allow_credentials(true)
-        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-        .allow_headers([
-            header::AUTHORIZATION,
-            header::CONTENT_TYPE,
-            header::IF_NONE_MATCH,
-            header::IF_RANGE,
-            header::RANGE,
-            field("idempotency-key"),
-            field("x-request-id"),
-        ])
-        .expose_headers([
-            header::CONTENT_RANGE,
-            header::ETAG,
-            header::RETRY_AFTER,
-            field("idempotency-replayed"),
-            field("ratelimit"),
-            field("ratelimit-policy"),
-            field("x-request-id"),
-        ])
-        .max_age(std::time::Duration::from_secs(3600))
+    NormalizePath::trim_trailing_slash(surround::surround(router, around))
 }

@@ -1,19 +1,20 @@
 //! Which requests are counted, and how many are too many.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use axum::{
-    extract::{MatchedPath, Request, State},
-    http::Method,
-    middleware::Next,
-    response::{IntoResponse, Response},
+    extract::MatchedPath,
+    http::{Extensions, Method},
 };
 use echo_domain::{
     Result,
     limits::{Policy, RateLimiter, Verdict},
 };
 
-use crate::{caller::Caller, error::ApiError};
+use crate::{
+    caller::Caller,
+    error::{ApiError, ApiResult},
+};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -30,18 +31,19 @@ const WRITE: Policy = Policy { name: "write", quota: 300, window: MINUTE };
 const READ: Policy = Policy { name: "read", quota: 1200, window: MINUTE };
 
 /// Turns away who does too much. Operations and images are not counted; what leads nowhere is.
-pub(crate) async fn limit(State(limiter): State<Arc<dyn RateLimiter>>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
-    let Some(policy) = policy(request.method(), route) else {
-        return next.run(request).await;
-    };
-    let caller = Caller::of(request.extensions());
+///
+/// # Errors
+/// [`ApiError::RateLimited`]
+pub(crate) async fn limit(limiter: &dyn RateLimiter, method: &Method, extensions: &Extensions) -> ApiResult<()> {
+    let route = extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let Some(policy) = policy(method, route) else { return Ok(()) };
+    let caller = Caller::of(extensions);
     let key = if [LOGIN, SIGNUP, REFRESH].contains(&policy) { caller.network() } else { caller.key() };
-    match verdict(&*limiter, &policy, &key).await {
-        Verdict::Allowed => next.run(request).await,
+    match verdict(limiter, &policy, &key).await {
+        Verdict::Allowed => Ok(()),
         Verdict::Limited { retry_after } => {
             let Policy { name, quota, window } = policy;
-            ApiError::RateLimited { policy: name, quota, window, retry_after }.into_response()
+            Err(ApiError::RateLimited { policy: name, quota, window, retry_after })
         }
     }
 }

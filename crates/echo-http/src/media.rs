@@ -25,7 +25,6 @@ use crate::{
 };
 
 /// What the media routes need.
-#[derive(Clone, FromRef)]
 pub struct MediaApi {
     pub media: Arc<dyn MediaDesk>,
     pub blobs: Arc<dyn BlobStore>,
@@ -47,8 +46,14 @@ impl Links {
     }
 }
 
+impl FromRef<Arc<MediaApi>> for NewIds {
+    fn from_ref(api: &Arc<MediaApi>) -> Self {
+        api.ids.clone()
+    }
+}
+
 pub(crate) fn router(api: MediaApi) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(upload)).routes(routes!(serve)).with_state(api)
+    OpenApiRouter::new().routes(routes!(upload)).routes(routes!(serve)).with_state(Arc::new(api))
 }
 
 /// Upload an image
@@ -60,16 +65,15 @@ pub(crate) fn router(api: MediaApi) -> OpenApiRouter {
         (status = 201, description = "Image uploaded successfully", body = Envelope<UploadedBody>),
         (status = 507, description = "No room for more media")))]
 async fn upload(
-    State(media): State<Arc<dyn MediaDesk>>,
-    State(links): State<Links>,
+    State(api): State<Arc<MediaApi>>,
     CurrentUser(viewer): CurrentUser,
     NewId(id): NewId<MediaId>,
     mut form: Form,
 ) -> ApiResult<Reply<UploadedBody>> {
     let alt = form.take_text("alt")?.unwrap_or_default();
     let file = form.take_file("file").ok_or_else(|| ApiError::malformed("file", "must be the file of an image"))?;
-    let image = media.upload(viewer.id, id, file, &alt).await?;
-    Ok(Reply::created("Image uploaded successfully", UploadedBody::new(image, &links)))
+    let image = api.media.upload(viewer.id, id, file, &alt).await?;
+    Ok(Reply::created("Image uploaded successfully", UploadedBody::new(image, &api.links)))
 }
 
 /// An image's bytes
@@ -83,7 +87,7 @@ async fn upload(
         (status = 304, description = "It is known already"),
         (status = 416, description = "There is no such part")))]
 async fn serve(
-    State(blobs): State<Arc<dyn BlobStore>>,
+    State(api): State<Arc<MediaApi>>,
     ApiPath(name): ApiPath<String>,
     method: Method,
     headers: HeaderMap,
@@ -94,14 +98,14 @@ async fn serve(
         headers.get(header::RANGE).filter(|_| method == Method::GET && range_applies(&headers, &tag)).and_then(wanted);
 
     // Asked for even when the client has it: what was deleted is not confirmed.
-    let whole = blobs.read(&name, Some(0..0)).await?.ok_or_else(not_found)?;
+    let whole = api.blobs.read(&name, Some(0..0)).await?.ok_or_else(not_found)?;
     let mut response = if headers.get(header::IF_NONE_MATCH).is_some_and(|known| etag::matches(known, &tag)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         match range.map(|range| range.within(whole.length)) {
-            None => body(StatusCode::OK, blobs.read(&name, None).await?.ok_or_else(not_found)?, 0..whole.length),
+            None => body(StatusCode::OK, api.blobs.read(&name, None).await?.ok_or_else(not_found)?, 0..whole.length),
             Some(Some(part)) => {
-                let blob = blobs.read(&name, Some(part.clone())).await?.ok_or_else(not_found)?;
+                let blob = api.blobs.read(&name, Some(part.clone())).await?.ok_or_else(not_found)?;
                 body(StatusCode::PARTIAL_CONTENT, blob, part)
             }
             Some(None) => return Err(ApiError::RangeNotSatisfiable { length: whole.length }),

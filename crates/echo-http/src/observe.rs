@@ -2,22 +2,20 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
 use axum::{
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{HeaderName, HeaderValue, Method},
-    middleware::Next,
     response::{IntoResponse, Response},
 };
-use echo_domain::{Clock, Error, IdSource, RawId};
+use echo_domain::{Error, RawId};
 use futures_util::FutureExt;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tracing::{Instrument, Span, field::Empty};
 
-use crate::{caller::Caller, error::ApiError, room::BodyRoom};
+use crate::{caller::Caller, error::ApiError, extract::NewIds, room::BodyRoom};
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -35,35 +33,35 @@ pub(crate) fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send +
     tokio::spawn(REQUEST_ID.scope(request_id(), work).instrument(Span::current()))
 }
 
-/// What surrounds requests.
-#[derive(Clone)]
+/// How much may go on, and for how long.
 pub struct Bounds {
-    pub clock: Arc<dyn Clock>,
-    pub ids: Arc<IdSource>,
     /// One permit per request that may run; the rest is turned away at once.
-    pub running: Arc<Semaphore>,
+    pub running: Semaphore,
     /// How long a reply may take to begin.
     pub deadline: Duration,
     pub bodies: BodyRoom,
 }
 
 /// Gives a request an id, which its reply carries, and tells of it.
-pub(crate) async fn observe(State(bounds): State<Bounds>, request: Request, next: Next) -> Response {
-    let id = sent_id(&request).unwrap_or_else(|| bounds.ids.next::<RawId>(bounds.clock.now()).to_string());
+pub(crate) async fn observe<F: Future<Output = Response>>(
+    ids: &NewIds,
+    request: Request,
+    answer: impl FnOnce(Request) -> F,
+) -> Response {
+    let id = sent_id(&request).unwrap_or_else(|| ids.next::<RawId>().to_string());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, %method, route, status = Empty, user.id = Empty);
+    let span = tracing::info_span!("request", id, %method, route, user.id = Empty);
 
     if let Ok(Some(viewer)) = Caller::of(request.extensions()).viewer() {
         span.record("user.id", tracing::field::display(viewer.id));
     }
 
     let started = Instant::now();
-    let mut response = REQUEST_ID.scope(id.clone(), next.run(request)).instrument(span.clone()).await;
+    let mut response = REQUEST_ID.scope(id.clone(), answer(request)).instrument(span.clone()).await;
 
     let (status, took) = (response.status().as_u16(), started.elapsed());
-    span.record("status", status);
-    span.in_scope(|| tracing::debug!(duration_ms = took.as_secs_f64() * 1000.0, "request answered"));
+    span.in_scope(|| tracing::debug!(status, duration_ms = took.as_secs_f64() * 1000.0, "request answered"));
     metrics::histogram!("echo_http_request_seconds", "route" => route, "method" => method_label(&method), "status" => status.to_string())
         .record(took.as_secs_f64());
     if let Ok(id) = HeaderValue::try_from(id) {
@@ -72,18 +70,24 @@ pub(crate) async fn observe(State(bounds): State<Bounds>, request: Request, next
     response
 }
 
-/// Runs a request within its bounds, whatever happens in it, to a reply.
-pub(crate) async fn bound(State(bounds): State<Bounds>, mut request: Request, next: Next) -> Response {
-    bounds.bodies.enter(&mut request);
-    let Ok(_running) = bounds.running.try_acquire() else {
-        return ApiError::Overloaded.into_response();
-    };
-    let reply = tokio::time::timeout(bounds.deadline, AssertUnwindSafe(next.run(request)).catch_unwind()).await;
-    match reply {
-        Ok(Ok(response)) => response,
-        // The panic's own message is in the log already, by the panic hook.
-        Ok(Err(_)) => ApiError::Domain(Error::internal("a request panicked")).into_response(),
-        Err(_) => ApiError::Timeout.into_response(),
+impl Bounds {
+    /// Answers a request within these bounds, whatever happens in it, with a reply.
+    pub(crate) async fn keep<F: Future<Output = Response>>(
+        &self,
+        mut request: Request,
+        answer: impl FnOnce(Request) -> F,
+    ) -> Response {
+        self.bodies.enter(&mut request);
+        let Ok(_running) = self.running.try_acquire() else {
+            return ApiError::Overloaded.into_response();
+        };
+        let reply = AssertUnwindSafe(answer(request)).catch_unwind();
+        match tokio::time::timeout(self.deadline, reply).await {
+            Ok(Ok(response)) => response,
+            // The panic's own message is in the log already, by the panic hook.
+            Ok(Err(_)) => ApiError::Domain(Error::internal("a request panicked")).into_response(),
+            Err(_) => ApiError::Timeout.into_response(),
+        }
     }
 }
 

@@ -3,13 +3,14 @@
 use std::borrow::Cow;
 
 use axum::{
-    Json,
-    http::StatusCode,
+    http::{StatusCode, header},
     response::{IntoResponse, Response},
 };
-use echo_domain::Timestamp;
+use echo_domain::{Error, Timestamp};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
+
+use crate::error::ApiError;
 
 /// The envelope of every JSON success.
 #[derive(Serialize, ToSchema)]
@@ -44,8 +45,16 @@ impl<T> Reply<T> {
 
 impl<T: Serialize> IntoResponse for Reply<T> {
     fn into_response(self) -> Response {
+        /// Most pages fit: a body that grows is copied at each step.
+        const TYPICAL: usize = 8 * 1024;
         let Self { status, message, data } = self;
-        (status, Json(Envelope { status_code: status.as_u16(), data, message, success: true })).into_response()
+        let envelope = Envelope { status_code: status.as_u16(), data, message, success: true };
+        let mut body = Vec::with_capacity(TYPICAL);
+        if let Err(error) = serde_json::to_writer(&mut body, &envelope) {
+            return ApiError::Domain(Error::internal(error)).into_response();
+        }
+        body.shrink_to_fit();
+        (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
     }
 }
 

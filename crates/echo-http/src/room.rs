@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::{
+    body::HttpBody,
     extract::Request,
     http::{Extensions, HeaderMap, header},
 };
@@ -23,8 +24,11 @@ impl BodyRoom {
         Self(Arc::new(Semaphore::new(bytes / UNIT)))
     }
 
-    /// Lets a request take its part; it gives it back when the last of the request is gone.
+    /// Lets a request with a body take its part; it gives it back when the last of the request is gone.
     pub(crate) fn enter(&self, request: &mut Request) {
+        if request.body().is_end_stream() {
+            return;
+        }
         request.extensions_mut().insert(Place { room: self.clone(), taken: Arc::default() });
     }
 }

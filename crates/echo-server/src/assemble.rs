@@ -47,8 +47,9 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const PASSWORD_QUEUE: usize = 512;
 /// Bytes of records that are remembered; the JSON made of them may take as many.
 const CACHE: u64 = 32 * 1024 * 1024;
-/// Images that wait for a thread.
-const IMAGE_QUEUE: usize = 64;
+/// Images that wait for a thread; their bytes are among [`BODIES`]. With two threads and half a second each, as 12 megapixels
+/// take, the last waits about half of [`DEADLINE`].
+const IMAGE_QUEUE: usize = 128;
 
 /// What every command that touches data stands on.
 pub(crate) struct Base {
@@ -192,7 +193,7 @@ pub(crate) fn echo(
     ];
     let log: Arc<dyn EventLog> = Arc::new(SqliteEvents(database.clone()));
 
-    let new_ids = NewIds { clock: clock.clone(), ids: ids.clone() };
+    let new_ids = NewIds { clock: clock.clone(), ids };
     let cursors = Cursors { sealer: base.sealer.clone(), clock: clock.clone() };
     let links = links(settings, public_url);
     let ready = ReadyPosts::new(links.clone(), CACHE);
@@ -230,20 +231,15 @@ pub(crate) fn echo(
             ids: new_ids.clone(),
         },
         feed: FeedApi { feed, cursors, ready },
-        media: MediaApi { media: desk, blobs, links, ids: new_ids },
+        media: MediaApi { media: desk, blobs, links, ids: new_ids.clone() },
         operations: OperationsApi {
             dependencies: Arc::new([Arc::new(Records(database.clone())) as Arc<dyn Dependency>]),
             front_page: FrontPage::new(public_url),
         },
     };
     let around = Surroundings {
-        bounds: Bounds {
-            clock: clock.clone(),
-            ids,
-            running: Arc::new(Semaphore::new(RUNNING)),
-            deadline: DEADLINE,
-            bodies: BodyRoom::new(BODIES),
-        },
+        ids: new_ids,
+        bounds: Bounds { running: Semaphore::new(RUNNING), deadline: DEADLINE, bodies: BodyRoom::new(BODIES) },
         callers: Callers {
             gate: base.gate.clone(),
             trusted_proxies: settings.clients.trusted_proxies.iter().map(|network| network.0).collect(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use echo_domain::{
+    UserId,
     posts::{Block, Comment, Content, Post, PostDetail, PostView},
     users::Profile,
 };
@@ -24,7 +25,8 @@ pub(crate) struct PostBody<U> {
     user: U,
     content: Vec<BlockBody>,
     /// Who likes it: the newest 50, oldest first.
-    likes: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    likes: Vec<UserId>,
     /// The newest 20, oldest first.
     comments: Vec<CommentBody>,
     like_count: u64,
@@ -111,7 +113,7 @@ impl PostBody<AuthorBody> {
             id: post.id.to_string(),
             user: AuthorBody::new(&view.author, links),
             content: post.blocks.iter().map(|block| BlockBody::new(block, links)).collect(),
-            likes: likers.iter().rev().map(ToString::to_string).collect(),
+            likes: likers.iter().rev().copied().collect(),
             comments: comments.iter().zip(&view.commenters).filter_map(comment).collect(),
             like_count: *like_count,
             comment_count: *comment_count,

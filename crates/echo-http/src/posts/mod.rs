@@ -30,13 +30,18 @@ use crate::{
 };
 
 /// What the post routes need.
-#[derive(Clone, FromRef)]
 pub struct PostsApi {
     pub posts: Arc<PostService>,
     pub cursors: Cursors,
     pub links: Links,
     pub ready: ReadyPosts,
     pub ids: NewIds,
+}
+
+impl FromRef<Arc<PostsApi>> for NewIds {
+    fn from_ref(api: &Arc<PostsApi>) -> Self {
+        api.ids.clone()
+    }
 }
 
 pub(crate) fn router(api: PostsApi) -> OpenApiRouter {
@@ -48,7 +53,7 @@ pub(crate) fn router(api: PostsApi) -> OpenApiRouter {
         .routes(routes!(comment))
         .routes(routes!(delete_comment))
         .routes(routes!(comments))
-        .with_state(api)
+        .with_state(Arc::new(api))
 }
 
 /// Publish a post
@@ -63,14 +68,13 @@ pub(crate) fn router(api: PostsApi) -> OpenApiRouter {
         (status = 201, description = "Post created successfully", body = Envelope<PostBody<String>>),
         (status = 507, description = "No room for more media")))]
 async fn publish(
-    State(posts): State<Arc<PostService>>,
-    State(links): State<Links>,
+    State(api): State<Arc<PostsApi>>,
     CurrentUser(viewer): CurrentUser,
     NewId(id): NewId<PostId>,
     NewPost(draft): NewPost,
 ) -> ApiResult<Reply<PostBody<String>>> {
-    let post = posts.publish(id, viewer, draft).await?;
-    Ok(Reply::created("Post created successfully", PostBody::published(post, &links)))
+    let post = api.posts.publish(id, viewer, draft).await?;
+    Ok(Reply::created("Post created successfully", PostBody::published(post, &api.links)))
 }
 
 /// Everyone's posts
@@ -79,20 +83,18 @@ async fn publish(
 #[utoipa::path(get, path = "/api/posts", tag = "posts", security((), ("bearer" = [])), params(FeedQuery),
     responses((status = 200, description = "A page of posts", body = Envelope<FeedBody>)))]
 async fn feed(
-    State(posts): State<Arc<PostService>>,
-    State(cursors): State<Cursors>,
-    State(ready): State<ReadyPosts>,
+    State(api): State<Arc<PostsApi>>,
     MaybeUser(viewer): MaybeUser,
     ApiQuery(query): ApiQuery<FeedQuery>,
 ) -> ApiResult<Reply<FeedBody>> {
-    let before = query.last_post_id.as_deref().map(|id| cursors.read_id("lastPostId", id)).transpose()?;
+    let before = query.last_post_id.as_deref().map(|id| api.cursors.read_id("lastPostId", id)).transpose()?;
     let page = PageRequest { before, limit: limit(query.limit.as_deref(), 10)? };
-    let page = posts.feed(viewer.map(|viewer| viewer.id), page).await?;
+    let page = api.posts.feed(viewer.map(|viewer| viewer.id), page).await?;
     let body = FeedBody {
-        total_posts: posts.total().await?,
+        total_posts: api.posts.total().await?,
         has_next_page: page.next.is_some(),
         next_cursor: page.next.map(|id| id.to_string()),
-        posts: ready.all(page.items)?,
+        posts: api.ready.all(page.items)?,
     };
     Ok(Reply::ok("Posts retrieved successfully", body))
 }
@@ -102,13 +104,12 @@ async fn feed(
     params(("id" = String, Path, description = "The post", pattern = "^[0-9a-f]{24}$")),
     responses((status = 200, description = "Post retrieved successfully", body = Envelope<PostBody<AuthorBody>>)))]
 async fn show(
-    State(posts): State<Arc<PostService>>,
-    State(ready): State<ReadyPosts>,
+    State(api): State<Arc<PostsApi>>,
     MaybeUser(viewer): MaybeUser,
     ApiPath(id): ApiPath<PostId>,
 ) -> ApiResult<Reply<ReadyPost>> {
-    let view = posts.show(viewer.map(|viewer| viewer.id), id).await?;
-    Ok(Reply::ok("Post retrieved successfully", ready.of(view)?))
+    let view = api.posts.show(viewer.map(|viewer| viewer.id), id).await?;
+    Ok(Reply::ok("Post retrieved successfully", api.ready.of(view)?))
 }
 
 /// Delete a post
@@ -120,11 +121,11 @@ async fn show(
         (status = 200, description = "Post deleted successfully", body = Envelope<Option<String>>),
         (status = 403, description = "Not one's own")))]
 async fn delete(
-    State(posts): State<Arc<PostService>>,
+    State(api): State<Arc<PostsApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiPath(id): ApiPath<PostId>,
 ) -> ApiResult<Reply<()>> {
-    posts.delete(viewer, id).await?;
+    api.posts.delete(viewer, id).await?;
     Ok(Reply::ok("Post deleted successfully", ()))
 }
 
@@ -133,11 +134,11 @@ async fn delete(
     params(("id" = String, Path, description = "The post", pattern = "^[0-9a-f]{24}$")),
     responses((status = 200, description = "Post liked / Post unliked", body = Envelope<LikeBody>)))]
 async fn toggle_like(
-    State(posts): State<Arc<PostService>>,
+    State(api): State<Arc<PostsApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiPath(id): ApiPath<PostId>,
 ) -> ApiResult<Reply<LikeBody>> {
-    Ok(liked(posts.toggle_like(viewer, id).await?))
+    Ok(liked(api.posts.toggle_like(viewer, id).await?))
 }
 
 /// Like
@@ -147,11 +148,11 @@ async fn toggle_like(
     params(("id" = String, Path, description = "The post", pattern = "^[0-9a-f]{24}$")),
     responses((status = 200, description = "Post liked", body = Envelope<LikeBody>)))]
 async fn like(
-    State(posts): State<Arc<PostService>>,
+    State(api): State<Arc<PostsApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiPath(id): ApiPath<PostId>,
 ) -> ApiResult<Reply<LikeBody>> {
-    Ok(liked(posts.set_like(viewer, id, true).await?))
+    Ok(liked(api.posts.set_like(viewer, id, true).await?))
 }
 
 /// No longer like
@@ -161,11 +162,11 @@ async fn like(
     params(("id" = String, Path, description = "The post", pattern = "^[0-9a-f]{24}$")),
     responses((status = 200, description = "Post unliked", body = Envelope<LikeBody>)))]
 async fn unlike(
-    State(posts): State<Arc<PostService>>,
+    State(api): State<Arc<PostsApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiPath(id): ApiPath<PostId>,
 ) -> ApiResult<Reply<LikeBody>> {
-    Ok(liked(posts.set_like(viewer, id, false).await?))
+    Ok(liked(api.posts.set_like(viewer, id, false).await?))
 }
 
 /// Who likes a post
@@ -175,14 +176,12 @@ async fn unlike(
     params(("id" = String, Path, description = "The post", pattern = "^[0-9a-f]{24}$"), ListQuery),
     responses((status = 200, description = "A page of people", body = Envelope<PageBody<PersonBody>>)))]
 async fn likes(
-    State(posts): State<Arc<PostService>>,
-    State(cursors): State<Cursors>,
-    State(links): State<Links>,
+    State(api): State<Arc<PostsApi>>,
     ApiPath(id): ApiPath<PostId>,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Reply<PageBody<PersonBody>>> {
-    let page = posts.likes(id, cursors.read(List::Likes, &query)?).await?;
-    let body = cursors.page(List::Likes, page, |person| PersonBody::new(&person, &links));
+    let page = api.posts.likes(id, api.cursors.read(List::Likes, &query)?).await?;
+    let body = api.cursors.page(List::Likes, page, |person| PersonBody::new(&person, &api.links));
     Ok(Reply::ok("Likes retrieved successfully", body))
 }
 
@@ -193,14 +192,13 @@ async fn likes(
     params(("id" = String, Path, description = "The post", pattern = "^[0-9a-f]{24}$")), request_body = CommentForm,
     responses((status = 200, description = "Comment added successfully", body = Envelope<Vec<CommentBody>>)))]
 async fn comment(
-    State(posts): State<Arc<PostService>>,
-    State(links): State<Links>,
+    State(api): State<Arc<PostsApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiPath(id): ApiPath<PostId>,
     ApiJson(form): ApiJson<CommentForm>,
 ) -> ApiResult<Reply<Vec<CommentBody>>> {
-    let newest = posts.comment(viewer, id, &form.content).await?;
-    let body = newest.into_iter().map(|(comment, author)| CommentBody::new(comment, &author, &links)).collect();
+    let newest = api.posts.comment(viewer, id, &form.content).await?;
+    let body = newest.into_iter().map(|(comment, author)| CommentBody::new(comment, &author, &api.links)).collect();
     Ok(Reply::ok("Comment added successfully", body))
 }
 
@@ -213,11 +211,11 @@ async fn comment(
         (status = 200, description = "Comment deleted successfully", body = Envelope<Option<String>>),
         (status = 403, description = "Not one's own")))]
 async fn delete_comment(
-    State(posts): State<Arc<PostService>>,
+    State(api): State<Arc<PostsApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiPath((post, comment)): ApiPath<(PostId, CommentId)>,
 ) -> ApiResult<Reply<()>> {
-    posts.delete_comment(viewer, post, comment).await?;
+    api.posts.delete_comment(viewer, post, comment).await?;
     Ok(Reply::ok("Comment deleted successfully", ()))
 }
 
@@ -228,14 +226,13 @@ async fn delete_comment(
     params(("id" = String, Path, description = "The post", pattern = "^[0-9a-f]{24}$"), ListQuery),
     responses((status = 200, description = "A page of comments", body = Envelope<PageBody<CommentBody>>)))]
 async fn comments(
-    State(posts): State<Arc<PostService>>,
-    State(cursors): State<Cursors>,
-    State(links): State<Links>,
+    State(api): State<Arc<PostsApi>>,
     ApiPath(id): ApiPath<PostId>,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Reply<PageBody<CommentBody>>> {
-    let page = posts.comments(id, cursors.read(List::Comments, &query)?).await?;
-    let body = cursors.page(List::Comments, page, |(comment, author)| CommentBody::new(comment, &author, &links));
+    let page = api.posts.comments(id, api.cursors.read(List::Comments, &query)?).await?;
+    let body =
+        api.cursors.page(List::Comments, page, |(comment, author)| CommentBody::new(comment, &author, &api.links));
     Ok(Reply::ok("Comments retrieved successfully", body))
 }
 

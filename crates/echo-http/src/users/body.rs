@@ -44,9 +44,11 @@ pub(crate) struct OwnProfileBody {
     #[schema(example = "user")]
     role: &'static str,
     /// The newest 100.
-    followers: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    followers: Vec<UserId>,
     /// The newest 100.
-    following: Vec<String>,
+    #[schema(value_type = Vec<String>)]
+    following: Vec<UserId>,
 }
 
 /// Somebody's profile.
@@ -99,12 +101,11 @@ impl PublicProfileBody {
 
 impl OwnProfileBody {
     pub(crate) fn new(own: OwnProfile, links: &Links) -> Self {
-        let ids = |users: Vec<UserId>| users.iter().map(ToString::to_string).collect();
         Self {
             email: own.account.email.as_str().to_owned(),
             role: own.account.role.as_str(),
-            followers: ids(own.followers),
-            following: ids(own.following),
+            followers: own.followers,
+            following: own.following,
             profile: PublicProfileBody::new(&own.profile, own.posts_count, links),
         }
     }

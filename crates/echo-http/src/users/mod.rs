@@ -5,7 +5,7 @@ mod form;
 
 use std::sync::Arc;
 
-use axum::extract::{FromRef, State};
+use axum::extract::State;
 use echo_domain::{Page, PageRequest, UserId, auth::AuthService, users::UserService};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -25,7 +25,6 @@ use crate::{
 };
 
 /// What the user routes need.
-#[derive(Clone, FromRef)]
 pub struct UsersApi {
     pub users: Arc<UserService>,
     pub auth: Arc<AuthService>,
@@ -45,19 +44,15 @@ pub(crate) fn router(api: UsersApi) -> OpenApiRouter {
         .routes(routes!(posts))
         .routes(routes!(followers))
         .routes(routes!(following))
-        .with_state(api)
+        .with_state(Arc::new(api))
 }
 
 /// Own profile
 #[utoipa::path(get, path = "/api/users/me", tag = "users", security(("bearer" = [])),
     responses((status = 200, description = "The profile", body = Envelope<OwnProfileBody>), (status = 404, description = "Just deleted")))]
-async fn me(
-    State(users): State<Arc<UserService>>,
-    State(links): State<Links>,
-    CurrentUser(viewer): CurrentUser,
-) -> ApiResult<Reply<OwnProfileBody>> {
-    let own = users.me(viewer).await?;
-    Ok(Reply::ok("User retrieved successfully", OwnProfileBody::new(own, &links)))
+async fn me(State(api): State<Arc<UsersApi>>, CurrentUser(viewer): CurrentUser) -> ApiResult<Reply<OwnProfileBody>> {
+    let own = api.users.me(viewer).await?;
+    Ok(Reply::ok("User retrieved successfully", OwnProfileBody::new(own, &api.links)))
 }
 
 /// Delete the account
@@ -69,11 +64,11 @@ async fn me(
         (status = 403, description = "The password is wrong"),
         (status = 404, description = "Deleted already")))]
 async fn delete_me(
-    State(auth): State<Arc<AuthService>>,
+    State(api): State<Arc<UsersApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiJson(form): ApiJson<DeleteForm>,
 ) -> ApiResult<Reply<()>> {
-    auth.delete_account(viewer, &form.password).await?;
+    api.auth.delete_account(viewer, &form.password).await?;
     Ok(Reply::ok("Account deleted", ()))
 }
 
@@ -83,19 +78,17 @@ async fn delete_me(
 #[utoipa::path(get, path = "/api/users/search", tag = "users", security(("bearer" = [])), params(SearchQuery),
     responses((status = 200, description = "Who was found", body = Envelope<FoundBody>)))]
 async fn search(
-    State(users): State<Arc<UserService>>,
-    State(cursors): State<Cursors>,
-    State(links): State<Links>,
+    State(api): State<Arc<UsersApi>>,
     CurrentUser(_): CurrentUser,
     ApiQuery(query): ApiQuery<SearchQuery>,
 ) -> ApiResult<Reply<FoundBody>> {
-    let before = query.last_id.as_deref().map(|id| cursors.read_id("lastId", id)).transpose()?;
+    let before = query.last_id.as_deref().map(|id| api.cursors.read_id("lastId", id)).transpose()?;
     let page = PageRequest { before, limit: limit(query.limit.as_deref(), 10)? };
-    let found = users.search(query.query.as_deref().unwrap_or_default(), page).await?;
+    let found = api.users.search(query.query.as_deref().unwrap_or_default(), page).await?;
     let pagination =
         PaginationBody { has_next_page: found.next.is_some(), last_id: found.next.map(|id| id.to_string()) };
     let people =
-        found.items.into_iter().map(|(profile, posts)| PublicProfileBody::new(&profile, posts, &links)).collect();
+        found.items.into_iter().map(|(profile, posts)| PublicProfileBody::new(&profile, posts, &api.links)).collect();
     Ok(Reply::ok("Users retrieved successfully", FoundBody { users: people, pagination }))
 }
 
@@ -112,13 +105,12 @@ async fn search(
         (status = 409, description = "The username or e-mail is taken"),
         (status = 507, description = "No room for more media")))]
 async fn edit(
-    State(users): State<Arc<UserService>>,
-    State(links): State<Links>,
+    State(api): State<Arc<UsersApi>>,
     CurrentUser(viewer): CurrentUser,
     EditBody(edit): EditBody,
 ) -> ApiResult<Reply<OwnProfileBody>> {
-    let own = users.edit(viewer, edit).await?;
-    Ok(Reply::ok("Profile updated successfully", OwnProfileBody::new(own, &links)))
+    let own = api.users.edit(viewer, edit).await?;
+    Ok(Reply::ok("Profile updated successfully", OwnProfileBody::new(own, &api.links)))
 }
 
 /// Somebody's profile
@@ -126,15 +118,12 @@ async fn edit(
     params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$")),
     responses((status = 200, description = "The profile", body = Envelope<ProfileBody>)))]
 async fn show(
-    State(users): State<Arc<UserService>>,
-    State(cursors): State<Cursors>,
-    State(links): State<Links>,
-    State(ready): State<ReadyPosts>,
+    State(api): State<Arc<UsersApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiPath(id): ApiPath<UserId>,
 ) -> ApiResult<Reply<ProfileBody>> {
-    let view = users.show(viewer, id).await?;
-    Ok(Reply::ok("User retrieved successfully", ProfileBody::new(view, &cursors, &links, &ready)?))
+    let view = api.users.show(viewer, id).await?;
+    Ok(Reply::ok("User retrieved successfully", ProfileBody::new(view, &api.cursors, &api.links, &api.ready)?))
 }
 
 /// Follow
@@ -144,11 +133,11 @@ async fn show(
         (status = 200, description = "Following ana", body = Envelope<Option<String>>),
         (status = 409, description = "Followed already, or too many followed")))]
 async fn follow(
-    State(users): State<Arc<UserService>>,
+    State(api): State<Arc<UsersApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiPath(id): ApiPath<UserId>,
 ) -> ApiResult<Reply<()>> {
-    let username = users.follow(viewer, id).await?;
+    let username = api.users.follow(viewer, id).await?;
     Ok(Reply::ok(format!("Following {username}"), ()))
 }
 
@@ -159,11 +148,11 @@ async fn follow(
         (status = 200, description = "Unfollowed ana", body = Envelope<Option<String>>),
         (status = 409, description = "Not followed")))]
 async fn unfollow(
-    State(users): State<Arc<UserService>>,
+    State(api): State<Arc<UsersApi>>,
     CurrentUser(viewer): CurrentUser,
     ApiPath(id): ApiPath<UserId>,
 ) -> ApiResult<Reply<()>> {
-    let username = users.unfollow(viewer, id).await?;
+    let username = api.users.unfollow(viewer, id).await?;
     Ok(Reply::ok(format!("Unfollowed {username}"), ()))
 }
 
@@ -174,16 +163,14 @@ async fn unfollow(
     params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$"), ListQuery),
     responses((status = 200, description = "A page of posts", body = Envelope<PageBody<ReadyPost>>)))]
 async fn posts(
-    State(users): State<Arc<UserService>>,
-    State(cursors): State<Cursors>,
-    State(ready): State<ReadyPosts>,
+    State(api): State<Arc<UsersApi>>,
     MaybeUser(viewer): MaybeUser,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Reply<PageBody<ReadyPost>>> {
-    let page = users.posts(viewer.map(|viewer| viewer.id), id, cursors.read(List::Posts, &query)?).await?;
-    let posts = Page { items: ready.all(page.items)?, next: page.next };
-    Ok(Reply::ok("Posts retrieved successfully", cursors.page(List::Posts, posts, |post| post)))
+    let page = api.users.posts(viewer.map(|viewer| viewer.id), id, api.cursors.read(List::Posts, &query)?).await?;
+    let posts = Page { items: api.ready.all(page.items)?, next: page.next };
+    Ok(Reply::ok("Posts retrieved successfully", api.cursors.page(List::Posts, posts, |post| post)))
 }
 
 /// Somebody's followers
@@ -193,14 +180,12 @@ async fn posts(
     params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$"), ListQuery),
     responses((status = 200, description = "A page of people", body = Envelope<PageBody<PersonBody>>)))]
 async fn followers(
-    State(users): State<Arc<UserService>>,
-    State(cursors): State<Cursors>,
-    State(links): State<Links>,
+    State(api): State<Arc<UsersApi>>,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Reply<PageBody<PersonBody>>> {
-    let page = users.followers(id, cursors.read(List::Followers, &query)?).await?;
-    let body = cursors.page(List::Followers, page, |person| PersonBody::new(&person, &links));
+    let page = api.users.followers(id, api.cursors.read(List::Followers, &query)?).await?;
+    let body = api.cursors.page(List::Followers, page, |person| PersonBody::new(&person, &api.links));
     Ok(Reply::ok("Followers retrieved successfully", body))
 }
 
@@ -211,14 +196,12 @@ async fn followers(
     params(("id" = String, Path, description = "The user", pattern = "^[0-9a-f]{24}$"), ListQuery),
     responses((status = 200, description = "A page of people", body = Envelope<PageBody<PersonBody>>)))]
 async fn following(
-    State(users): State<Arc<UserService>>,
-    State(cursors): State<Cursors>,
-    State(links): State<Links>,
+    State(api): State<Arc<UsersApi>>,
     ApiPath(id): ApiPath<UserId>,
     ApiQuery(query): ApiQuery<ListQuery>,
 ) -> ApiResult<Reply<PageBody<PersonBody>>> {
-    let page = users.following(id, cursors.read(List::Following, &query)?).await?;
-    let body = cursors.page(List::Following, page, |person| PersonBody::new(&person, &links));
+    let page = api.users.following(id, api.cursors.read(List::Following, &query)?).await?;
+    let body = api.cursors.page(List::Following, page, |person| PersonBody::new(&person, &api.links));
     Ok(Reply::ok("Following retrieved successfully", body))
 }
 

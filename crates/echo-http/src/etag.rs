@@ -7,6 +7,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use echo_domain::Error;
 
 use crate::error::ApiError;
@@ -24,7 +25,7 @@ pub(crate) async fn validate(request: Request, next: Next) -> Response {
         Ok(bytes) => bytes,
         Err(error) => return ApiError::Domain(Error::internal(error)).into_response(),
     };
-    let Ok(tag) = HeaderValue::try_from(format!("\"{:032x}\"", xxhash_rust::xxh3::xxh3_128(&bytes))) else {
+    let Ok(tag) = HeaderValue::try_from(tag_of(&bytes)) else {
         return Response::from_parts(parts, Body::from(bytes));
     };
     let unchanged = known.is_some_and(|known| matches(&known, &tag));
@@ -38,6 +39,14 @@ pub(crate) async fn validate(request: Request, next: Next) -> Response {
         return Response::from_parts(parts, Body::empty());
     }
     Response::from_parts(parts, Body::from(bytes))
+}
+
+fn tag_of(bytes: &[u8]) -> String {
+    let mut tag = String::with_capacity(24);
+    tag.push('"');
+    URL_SAFE_NO_PAD.encode_string(xxhash_rust::xxh3::xxh3_128(bytes).to_be_bytes(), &mut tag);
+    tag.push('"');
+    tag
 }
 
 /// Whether `If-None-Match` has the tag; weak comparison, as the RFC asks for.

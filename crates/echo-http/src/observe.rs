@@ -7,13 +7,13 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, Method},
+    http::{HeaderName, HeaderValue, Method, StatusCode},
     response::{IntoResponse, Response},
 };
 use echo_domain::{Error, RawId};
 use futures_util::FutureExt;
 use tokio::{sync::Semaphore, task::JoinHandle};
-use tracing::{Instrument, Span, field::Empty};
+use tracing::{Instrument, Span, field::display};
 
 use crate::{caller::Caller, error::ApiError, extract::NewIds, room::BodyRoom};
 
@@ -51,18 +51,23 @@ pub(crate) async fn observe<F: Future<Output = Response>>(
     let id = sent_id(&request).unwrap_or_else(|| ids.next::<RawId>().to_string());
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let span = tracing::info_span!("request", id, %method, route, user.id = Empty);
-
-    if let Ok(Some(viewer)) = Caller::of(request.extensions()).viewer() {
-        span.record("user.id", tracing::field::display(viewer.id));
-    }
+    let viewer = Caller::of(request.extensions()).viewer().ok().flatten();
+    // Nothing else in it: it is written out for every request, whether or not anything is logged.
+    let span = tracing::info_span!("request", %id);
 
     let started = Instant::now();
     let mut response = REQUEST_ID.scope(id.clone(), answer(request)).instrument(span.clone()).await;
 
-    let (status, took) = (response.status().as_u16(), started.elapsed());
-    span.in_scope(|| tracing::debug!(status, duration_ms = took.as_secs_f64() * 1000.0, "request answered"));
-    metrics::histogram!("echo_http_request_seconds", "route" => route, "method" => method_label(&method), "status" => status.to_string())
+    let (status, took) = (response.status(), started.elapsed());
+    let user = viewer.map(|viewer| display(viewer.id));
+    span.in_scope(|| {
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(%method, route, user.id = user, "this request failed");
+        }
+        let duration_ms = took.as_secs_f64() * 1000.0;
+        tracing::debug!(%method, route, status = status.as_u16(), user.id = user, duration_ms, "request answered");
+    });
+    metrics::histogram!("echo_http_request_seconds", "route" => route, "method" => method_label(&method), "status" => status.as_str().to_owned())
         .record(took.as_secs_f64());
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID_FIELD, id);

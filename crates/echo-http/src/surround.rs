@@ -55,21 +55,37 @@ pub(crate) fn surround(router: Router, surroundings: Surroundings) -> Router {
 }
 
 async fn pass(State(around): State<Arc<Around>>, request: Request, next: Next) -> Response {
-    let Around { cors, surroundings } = &*around;
     let mut request = hear_out(request);
-    surroundings.callers.identify(&mut request);
-    let answered = service_fn(|request| {
-        let next = next.clone();
-        async { Ok(surroundings.bounds.keep(request, |request| surroundings.answer(request, next)).await) }
-    });
-    observe(&surroundings.ids, request, async |request| {
-        cors.layer(answered).oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
+    around.surroundings.callers.identify(&mut request);
+    observe(&around.surroundings.ids, request, async |request| {
+        if request.headers().contains_key(header::ORIGIN) {
+            return around.to_web_page(request, next).await;
+        }
+        let mut response = around.surroundings.answer(request, next).await;
+        // Whoever keeps the reply must not give it to a web page.
+        response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
+        response
     })
     .await
 }
 
+impl Around {
+    /// Tells the browser, too, what the page may read of the reply.
+    async fn to_web_page(&self, request: Request, next: Next) -> Response {
+        let answered = service_fn(|request| {
+            let next = next.clone();
+            async { Ok(self.surroundings.answer(request, next).await) }
+        });
+        self.cors.layer(answered).oneshot(request).await.unwrap_or_else(|never: Infallible| match never {})
+    }
+}
+
 impl Surroundings {
     async fn answer(&self, request: Request, next: Next) -> Response {
+        self.bounds.keep(request, |request| self.admit(request, next)).await
+    }
+
+    async fn admit(&self, request: Request, next: Next) -> Response {
         if let Some(limiter) = &self.limiter
             && let Err(limited) = limit(&**limiter, request.method(), request.extensions()).await
         {

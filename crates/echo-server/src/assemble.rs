@@ -90,6 +90,17 @@ struct Background {
     metrics: PrometheusHandle,
 }
 
+/// Brings the database of an older Echo up to date, unless that is off. The caller has the folder for itself.
+///
+/// # Errors
+/// In one line.
+pub(crate) fn migrate(settings: &Settings, data: &DataDir) -> Result<()> {
+    if settings.data.migrate == Switch::On {
+        echo_sqlite::migrate(&data.database())?;
+    }
+    Ok(())
+}
+
 /// Opens the database and the keys, and what only needs these.
 ///
 /// # Errors

@@ -75,6 +75,9 @@ pub(crate) struct Data {
     /// Folder for the database, images and keys
     #[arg(long, env = "DATA_DIR", value_name = "DIR", default_value = "./data", global = true, hide_env_values = true)]
     pub(crate) data_dir: PathBuf,
+    /// Bring an older database up to date at the start; off refuses it instead
+    #[arg(long, env = "MIGRATE", value_name = "ON|OFF", default_value = "on", global = true, hide_env_values = true)]
+    pub(crate) migrate: Switch,
     /// Signs access tokens with HS256; at least 32 bytes. Without it, a key pair in the data folder does (EdDSA)
     #[arg(long, env = "JWT_SECRET", value_name = "SECRET", global = true, hide_env_values = true)]
     pub(crate) jwt_secret: Option<Secret>,

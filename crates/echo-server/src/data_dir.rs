@@ -3,6 +3,8 @@
 use std::{
     fs::{self, File, OpenOptions},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use anyhow::{Context, Result, bail};
@@ -33,6 +35,17 @@ impl DataDir {
         Ok(Self { path })
     }
 
+    /// The folder, where an Echo has kept something.
+    ///
+    /// # Errors
+    /// When there is none: to make one would be to look into the wrong folder.
+    pub(crate) fn existing(path: &Path) -> Result<Self> {
+        if !path.join("echo.db").exists() {
+            bail!("there is no Echo in {} (set DATA_DIR to its data folder)", path.display());
+        }
+        Self::open(path)
+    }
+
     pub(crate) fn database(&self) -> PathBuf {
         self.path.join("echo.db")
     }
@@ -50,13 +63,14 @@ impl DataDir {
         let unusable =
             || format!("cannot write to the data folder {} (set DATA_DIR to a writable folder)", self.path.display());
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path).with_context(unusable)?;
-        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Served { _lock: lock }),
-            Err(Errno::WOULDBLOCK) => bail!(
-                "another echod serves {} already: stop it, or set DATA_DIR to another folder",
-                self.path.display()
-            ),
-            Err(error) => Err(error).with_context(unusable),
+        // Whoever migrates it has the lock for a moment; who serves has it for long.
+        for _ in 0..10 {
+            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(Served { _lock: lock }),
+                Err(Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(50)),
+                Err(error) => return Err(error).with_context(unusable),
+            }
         }
+        bail!("another echod serves {} already: stop it, or set DATA_DIR to another folder", self.path.display())
     }
 }

@@ -11,7 +11,7 @@ mod telemetry;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use commands::{Command, config::show, health, seed, serve, user};
+use commands::{Command, config::show, health, migrate, seed, serve, user};
 use config::Cli;
 use rustix::{fs::Mode, process::umask};
 
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             Command::Serve => serve::run(settings),
             Command::User { command } => user::run(&settings, command),
             Command::Seed(demo) => seed::run(&settings, &demo),
+            Command::Migrate(asked) => migrate::run(&settings, &asked),
             Command::Config => show(&settings, &matches),
             Command::Health => health::run(&settings),
         }

@@ -52,14 +52,14 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the file, or makes it, and brings its schema up to date.
+    /// Opens the file, or makes it. One of an older Echo is refused: [`crate::migrate`] comes first.
     ///
     /// # Errors
     /// [`OpenError`], which reads as one line for an operator.
     pub fn open(path: &Path, options: Options) -> Result<Arc<Self>, OpenError> {
         let opening = |source| OpenError::new(path.to_owned(), source);
         let mut connection = writing_connection(path)?;
-        migrations::run(&mut connection, path)?;
+        migrations::require(&mut connection, path, migrations::MIGRATIONS)?;
         let reading = (0..options.readers.max(1))
             .map(|_| reading_connection(path))
             .collect::<rusqlite::Result<Vec<_>>>()
@@ -184,7 +184,7 @@ fn join(thread: JoinHandle<()>) {
     }
 }
 
-fn writing_connection(path: &Path) -> Result<Connection, OpenError> {
+pub(crate) fn writing_connection(path: &Path) -> Result<Connection, OpenError> {
     let opening = |source| OpenError::new(path.to_owned(), source);
     let refused = |reason: &str| OpenError::Inaccessible { path: PathBuf::from(path), cause: reason.into() };
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -208,6 +208,15 @@ fn reading_connection(path: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags)?;
     configure(&connection)?;
     connection.execute_batch("PRAGMA query_only = ON")?;
+    Ok(connection)
+}
+
+/// For a look beside whoever serves the file, which must be there. It may write only so that, as the last to leave, it
+/// tidies the write-ahead log away.
+pub(crate) fn visiting_connection(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    configure(&connection)?;
     Ok(connection)
 }
 

@@ -11,12 +11,22 @@ pub enum OpenError {
     /// It cannot be read or written: a missing folder, permissions, a full disk, a file system without locks.
     #[error("cannot open the database {}: {cause}", .path.display())]
     Inaccessible { path: PathBuf, cause: BoxError },
+    /// It cannot be copied: a full disk, a folder that is not writable.
+    #[error("cannot copy the database {}: {cause}", .path.display())]
+    Uncopied { path: PathBuf, cause: rusqlite::Error },
     /// A newer Echo has used it; this one would not understand what it finds.
     #[error(
         "the database {} has schema version {found}, this echod knows versions up to {known}: run a newer echod",
         .path.display()
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
+    /// An older Echo made it, and it is not to be changed now.
+    #[error(
+        "the database {} has schema version {found}, this echod needs {known}: run `echod migrate`, which with `--plan` \
+         only tells what it does",
+        .path.display()
+    )]
+    Older { path: PathBuf, found: u32, known: u32 },
     /// It is no SQLite database, or no longer.
     #[error("the database {} is damaged: {cause}; restore it from a backup", .path.display())]
     Damaged { path: PathBuf, cause: rusqlite::Error },

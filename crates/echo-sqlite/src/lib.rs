@@ -1,8 +1,7 @@
 //! The stores of every area on SQLite: one file, one writer, group commit.
 //!
-//! [`Database`] is the engine room: it opens the file, brings its schema up to date, commits many waiting writes as one
-//! transaction and reads on a few threads of their own. Each area has one store on top of it, and touches only its own
-//! tables.
+//! [`Database`] is the engine room: it opens the file, commits many waiting writes as one transaction and reads on a few
+//! threads of their own. Each area has one store on top of it, and touches only its own tables.
 
 mod auth;
 mod database;
@@ -26,5 +25,6 @@ pub use error::OpenError;
 pub use events::SqliteEvents;
 pub use idempotency::SqliteIdempotency;
 pub use media::SqliteMedia;
+pub use migrations::{Planned, migrate, plan};
 pub use posts::SqlitePosts;
 pub use users::SqliteProfiles;

@@ -2,6 +2,7 @@
 
 pub(crate) mod config;
 pub(crate) mod health;
+pub(crate) mod migrate;
 pub(crate) mod seed;
 pub(crate) mod serve;
 pub(crate) mod user;
@@ -17,6 +18,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
+    /// Bring the database of an older Echo up to date
+    Migrate(migrate::Migrate),
     /// Write a world of demo people, posts and pictures, of any size
     Seed(seed::Seed),
     /// Show every setting, where it comes from, and no secret

@@ -35,6 +35,7 @@ async fn serve(settings: Settings) -> Result<()> {
     let here = format!("http://localhost:{}", public.local_addr()?.port());
     let public_url = settings.listen.public_url.as_ref().map_or(here.as_str(), |url| url.as_str());
 
+    assemble::migrate(&settings, &data)?;
     let base = assemble::base(&settings, &data)?;
     let database = base.database.clone();
     let echo = assemble::echo(&settings, &data, base, public_url, telemetry::metrics()?)?;

@@ -1,11 +1,8 @@
 //! `echod user`
 
-use std::{
-    io::{self, BufRead, IsTerminal},
-    path::Path,
-};
+use std::io::{self, BufRead, IsTerminal};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use echo_domain::{
     PageRequest, UserId,
@@ -76,19 +73,14 @@ pub(crate) struct Create {
 pub(crate) fn run(settings: &Settings, command: UserCommand) -> Result<()> {
     settings.check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let data = existing(&settings.data.data_dir, matches!(command, UserCommand::Create(_)))?;
+    let folder = &settings.data.data_dir;
+    // Only a first account may make the folder.
+    let may_create = matches!(command, UserCommand::Create(_));
+    let data = if may_create { DataDir::open(folder)? } else { DataDir::existing(folder)? };
     let base = assemble::base(settings, &data)?;
     let done = runtime.block_on(execute(&base, command));
     base.database.close();
     done
-}
-
-/// Only a first account may make the folder: any other command would look into the wrong one.
-fn existing(path: &Path, may_create: bool) -> Result<DataDir> {
-    if !may_create && !path.join("echo.db").exists() {
-        bail!("there is no Echo in {} (set DATA_DIR to its data folder)", path.display());
-    }
-    DataDir::open(path)
 }
 
 async fn execute(base: &Base, command: UserCommand) -> Result<()> {

@@ -11,14 +11,14 @@ use crate::{
 
 /// What it printed, having succeeded.
 #[track_caller]
-fn said(output: &Output) -> String {
+pub fn said(output: &Output) -> String {
     assert!(output.status.success(), "{output:?}");
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// The one line with which it failed.
 #[track_caller]
-fn complaint(output: &Output) -> String {
+pub fn complaint(output: &Output) -> String {
     let error = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     assert!(!output.status.success() && error.lines().count() == 1, "{output:?}");
     error
@@ -30,9 +30,19 @@ fn help_teaches_the_commands_and_the_settings() {
 
     let help = said(&run(echod(folder.path()).arg("--help"), ""));
 
-    for word in
-        ["serve", "user", "config", "health", "--data-dir", "DATA_DIR", "PORT", "JWT_SECRET", "RATE_LIMITS", "Examples"]
-    {
+    for word in [
+        "serve",
+        "user",
+        "migrate",
+        "config",
+        "health",
+        "--data-dir",
+        "DATA_DIR",
+        "PORT",
+        "JWT_SECRET",
+        "RATE_LIMITS",
+        "Examples",
+    ] {
         assert!(help.contains(word), "no {word} in:\n{help}");
     }
     let help = said(&run(echod(folder.path()).args(["user", "--help"]), ""));

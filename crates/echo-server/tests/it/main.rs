@@ -27,6 +27,7 @@ mod idempotency;
 mod limits;
 mod media;
 mod media_keeper;
+mod migrate;
 mod openapi;
 mod people;
 mod posts;

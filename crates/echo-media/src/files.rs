@@ -19,11 +19,15 @@ use tempfile::NamedTempFile;
 use tokio::{io::AsyncReadExt, task::spawn_blocking};
 use tokio_util::io::ReaderStream;
 
+use crate::held;
+
 /// How much of a file is read at a time, in bytes.
 const CHUNK: usize = 64 << 10;
 
 /// No blob takes that long to write: what is older, a crash has left. Other processes may write to the folder too.
 const STALE: Duration = Duration::from_secs(3600);
+
+pub(crate) const UNFINISHED: &str = "unfinished";
 
 /// Keeps each blob in a file of its own, spread over 256 folders by the end of its id.
 pub struct FileBlobs {
@@ -33,12 +37,12 @@ pub struct FileBlobs {
 }
 
 impl FileBlobs {
-    /// Opens the folder, or makes it, and removes what a crash has left unfinished.
+    /// Opens the folder, or makes it, and removes what a crash or an interrupted backup has left.
     ///
     /// # Errors
     /// When it cannot be made or read.
     pub fn open(folder: &Path) -> io::Result<Self> {
-        let unfinished = folder.join("unfinished");
+        let unfinished = folder.join(UNFINISHED);
         fs::create_dir_all(&unfinished)?;
         for entry in fs::read_dir(&unfinished)? {
             let entry = entry?;
@@ -46,17 +50,17 @@ impl FileBlobs {
                 fs::remove_file(entry.path())?;
             }
         }
+        held::clear_leftovers(folder)?;
         Ok(Self { folder: folder.to_owned(), unfinished })
     }
 
     /// Where the blob lies; `None` when the name is no name of ours.
     fn path(&self, name: &str) -> Option<PathBuf> {
-        let allowed = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
-        let ours = (1..=100).contains(&name.len())
-            && name.bytes().all(allowed)
-            && !name.starts_with('.')
-            && !name.contains("..");
-        ours.then(|| self.folder.join(shard(name)).join(name))
+        place(name).map(|place| self.folder.join(place))
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 
@@ -82,12 +86,21 @@ impl BlobStore for FileBlobs {
     }
 
     async fn remove(&self, name: &str) -> Result<()> {
-        let Some(path) = self.path(name) else { return Ok(()) };
-        match blocking(move || fs::remove_file(&path).and_then(|()| sync_folder_of(&path))).await? {
+        let Some(place) = place(name) else { return Ok(()) };
+        let folder = self.folder.clone();
+        match blocking(move || held::remove(&folder, &place)).await? {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::internal(error)),
             _ => Ok(()),
         }
     }
+}
+
+/// Where the blob lies in the folder; `None` when the name is no name of ours.
+pub(crate) fn place(name: &str) -> Option<PathBuf> {
+    let allowed = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
+    let ours =
+        (1..=100).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.') && !name.contains("..");
+    ours.then(|| Path::new(shard(name)).join(name))
 }
 
 /// The last two digits of the id: those of a counter, so that folders fill evenly.
@@ -119,7 +132,7 @@ fn make_folder_of(path: &Path) -> io::Result<()> {
 }
 
 /// Makes durable which names are in the folder that the path is in.
-fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 

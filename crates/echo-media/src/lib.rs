@@ -6,8 +6,12 @@ mod container;
 mod decode;
 mod encode;
 mod files;
+mod held;
 mod limits;
+mod listing;
 mod pipeline;
 
 pub use files::FileBlobs;
+pub use held::HeldBlobs;
+pub use listing::BlobFile;
 pub use pipeline::ImageThreads;

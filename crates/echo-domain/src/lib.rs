@@ -8,6 +8,7 @@ pub mod auth;
 mod cache;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub mod doctor;
 mod error;
 mod event;
 #[cfg(feature = "contract")]

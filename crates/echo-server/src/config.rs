@@ -21,6 +21,7 @@ use crate::commands::Command;
         echod                                     serve at http://localhost:8000\n  \
         PORT=9000 DATA_DIR=/srv/echo echod        elsewhere, with other data\n  \
         echod user create --username ana_lima --name 'Ana Lima' --email ana@example.com --role moderator\n  \
+        echod doctor                              look whether everything kept fits together\n  \
         echod health                              ask the running server whether it is well"
 )]
 pub(crate) struct Cli {

@@ -54,6 +54,12 @@ impl DataDir {
         self.path.join("media")
     }
 
+    /// Whether a process serves the folder.
+    pub(crate) fn is_served(&self) -> bool {
+        let lock = File::open(self.path.join("echod.lock"));
+        lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
+    }
+
     /// Claims the folder for this process.
     ///
     /// # Errors
@@ -63,7 +69,7 @@ impl DataDir {
         let unusable =
             || format!("cannot write to the data folder {} (set DATA_DIR to a writable folder)", self.path.display());
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path).with_context(unusable)?;
-        // Whoever migrates it has the lock for a moment; who serves has it for long.
+        // Whoever looks whether it is served has the lock for a moment; who serves has it for long.
         for _ in 0..10 {
             match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => return Ok(Served { _lock: lock }),

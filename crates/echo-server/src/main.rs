@@ -5,13 +5,14 @@ mod commands;
 mod config;
 mod data_dir;
 mod listener;
+mod progress;
 mod system;
 mod telemetry;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use commands::{Command, config::show, health, migrate, seed, serve, user};
+use commands::{Command, config::show, doctor, health, migrate, seed, serve, user};
 use config::Cli;
 use rustix::{fs::Mode, process::umask};
 
@@ -28,15 +29,17 @@ fn main() -> ExitCode {
     let outcome = Cli::from_arg_matches(&matches).map_err(|error| error.exit()).and_then(|cli: Cli| {
         let settings = cli.settings;
         match cli.command.unwrap_or(Command::Serve) {
+            Command::Doctor(asked) => return doctor::run(&settings, &asked),
             Command::Serve => serve::run(settings),
             Command::User { command } => user::run(&settings, command),
             Command::Seed(demo) => seed::run(&settings, &demo),
             Command::Migrate(asked) => migrate::run(&settings, &asked),
             Command::Config => show(&settings, &matches),
             Command::Health => health::run(&settings),
-        }
+        }?;
+        Ok(ExitCode::SUCCESS)
     });
-    outcome.map_or_else(|error| fail(&error), |()| ExitCode::SUCCESS)
+    outcome.unwrap_or_else(|error| fail(&error))
 }
 
 /// One clear line, whatever went wrong.

@@ -5,6 +5,7 @@
 
 mod auth;
 mod database;
+mod doctor;
 mod error;
 mod events;
 mod idempotency;
@@ -15,16 +16,19 @@ mod plan;
 mod posts;
 mod queue;
 mod readers;
+mod snapshot;
 mod sql;
 mod users;
 mod writer;
 
 pub use auth::SqliteAccounts;
 pub use database::{Database, Options};
+pub use doctor::SqliteDoctor;
 pub use error::OpenError;
 pub use events::SqliteEvents;
 pub use idempotency::SqliteIdempotency;
 pub use media::SqliteMedia;
 pub use migrations::{Planned, migrate, plan};
 pub use posts::SqlitePosts;
+pub use snapshot::{Snapshot, newest_schema};
 pub use users::SqliteProfiles;

@@ -6,9 +6,10 @@ use async_trait::async_trait;
 use echo_domain::{
     MediaId, Page, PageRequest, RawId, Result, Timestamp, UserId,
     auth::account_deleted,
+    doctor::NamedBlob,
     media::{Holder, Image, Media, MediaStore, Variant},
 };
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -193,6 +194,21 @@ fn give(tx: &Tx<'_>, image: MediaId, holder: Holder, expires: Timestamp) -> Outc
         params![key(image), holder_column(holder), expires.millis()],
     )?;
     Ok(())
+}
+
+/// The blobs of every image, but not those that another service delivers.
+pub(crate) fn named_blobs(conn: &Connection) -> rusqlite::Result<Vec<NamedBlob>> {
+    let mut statement = conn.prepare("SELECT id, image, expires IS NULL AND doomed = 0 FROM media ORDER BY id")?;
+    let mut rows = statement.query([])?;
+    let mut blobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (id, needed): (MediaId, bool) = (sql::id(row, 0)?, row.get(2)?);
+        let image: Image = sql::from_json::<ImageColumn>(row, 1)?.into();
+        let names = std::iter::once(image.location).chain(image.variants.into_iter().map(|it| it.location));
+        let ours = names.filter(|name| !name.contains('/'));
+        blobs.extend(ours.map(|name| NamedBlob { image: id, name, needed }));
+    }
+    Ok(blobs)
 }
 
 fn media_of(row: &Row<'_>) -> rusqlite::Result<Media> {

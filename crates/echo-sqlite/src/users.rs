@@ -177,6 +177,15 @@ fn index(tx: &Tx<'_>, number: i64, profile: &Profile) -> Outcome<()> {
     Ok(())
 }
 
+/// Makes a profile findable whose names were not indexed.
+pub(crate) fn index_again(tx: &Tx<'_>, user: UserId) -> Outcome<()> {
+    let number = tx.one("SELECT n FROM profiles WHERE id = ?1", [key(user)], |row| row.get(0))?;
+    match (number, profile(tx, user)?) {
+        (Some(number), Some(profile)) => index(tx, number, &profile),
+        _ => Ok(()),
+    }
+}
+
 /// One token per gram, in hexadecimal: the tokenizer finds no other boundary in it, and FTS5 no syntax.
 fn tokens(grams: impl IntoIterator<Item = String>, separator: &str) -> String {
     let mut text = String::new();

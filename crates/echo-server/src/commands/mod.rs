@@ -1,6 +1,7 @@
 //! What `echod` can be told to do.
 
 pub(crate) mod config;
+pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod migrate;
 pub(crate) mod seed;
@@ -18,6 +19,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
+    /// Look whether everything kept fits together, also while the server runs; exits 1 when it does not
+    Doctor(doctor::DoctorArgs),
     /// Bring the database of an older Echo up to date
     Migrate(migrate::Migrate),
     /// Write a world of demo people, posts and pictures, of any size

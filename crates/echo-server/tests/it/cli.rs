@@ -33,6 +33,7 @@ fn help_teaches_the_commands_and_the_settings() {
     for word in [
         "serve",
         "user",
+        "doctor",
         "migrate",
         "config",
         "health",

@@ -19,6 +19,7 @@ mod auth;
 mod cli;
 mod conventions;
 mod crash;
+mod doctor;
 mod faults;
 mod feed;
 mod hostile;

@@ -1,0 +1,73 @@
+//! `echod doctor`
+
+mod files;
+mod report;
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Result;
+use clap::Args;
+use echo_domain::{Clock, doctor::Doctor};
+use echo_media::FileBlobs;
+use echo_sqlite::{Database, Options, SqliteDoctor};
+
+use crate::{
+    config::Settings,
+    data_dir::DataDir,
+    progress,
+    system::{SystemClock, say},
+};
+
+use report::Report;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Looks at SQLite's own checks, counts against a recount, records of what is gone, images without a \
+    file and files without a record, the search for people, and events that wait. It reads everything once. What a \
+    waiting event is still to do is not wrong.\n\n\
+    Exits with 0 when everything fits together, else with 1. docs/operations.md has what each check means."
+)]
+pub(crate) struct DoctorArgs {
+    /// Mend what can be mended, and look again
+    #[arg(long)]
+    repair: bool,
+    /// Report in JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Looks through the data folder, whether or not it is being served. Exits with 1 when something is wrong.
+///
+/// # Errors
+/// In one line, when it cannot look.
+pub(crate) fn run(settings: &Settings, asked: &DoctorArgs) -> Result<ExitCode> {
+    settings.check()?;
+    let data = DataDir::existing(&settings.data.data_dir)?;
+    let database = Database::open(&data.database(), Options { readers: 1, ..Options::default() })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let waiting = progress::waiting("Looking through everything");
+    let report = runtime.block_on(examine(&data, &database, asked.repair));
+    waiting.finish_and_clear();
+    database.close();
+    let report = report?;
+    say(&if asked.json { report.json()? } else { report.text() })?;
+    Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn examine(data: &DataDir, database: &Arc<Database>, repair: bool) -> Result<Report> {
+    let doctor = SqliteDoctor(database.clone());
+    let blobs = FileBlobs::open(&data.media())?;
+    let mut mended = Vec::new();
+    if repair {
+        mended = doctor.mend(SystemClock.now()).await?;
+    }
+    let now = SystemClock.now();
+    let mut examination = doctor.examine(now).await?;
+    if examination.is_readable() {
+        if repair {
+            mended.extend(files::mend(&doctor, &blobs).await?);
+        }
+        examination.checks.extend(files::check(&doctor, &blobs).await?);
+    }
+    Ok(Report { now, served: data.is_served(), mended, examination })
+}

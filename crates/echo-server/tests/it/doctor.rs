@@ -1,0 +1,156 @@
+//! `echod doctor` finds nothing where nothing is wrong, and what is wrong where something is.
+
+use std::{fs, time::SystemTime};
+
+use reqwest::multipart::Form;
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::{
+    app::{Person, Post, eventually},
+    cli::said,
+    client::Blocks,
+    echod::OwnServer,
+    picture::png,
+};
+
+/// What it reports, and whether it exits with 0.
+fn examine(server: &OwnServer, arguments: &[&str]) -> (Value, bool) {
+    let output = server.run(&[&["doctor", "--json"], arguments].concat(), "");
+    let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    (report, output.status.success())
+}
+
+fn wrong(report: &Value) -> Vec<(&str, u64)> {
+    let checks = report["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false);
+    checks.map(|check| (check["check"].as_str().unwrap(), check["wrong"].as_u64().unwrap())).collect()
+}
+
+async fn show(person: &Person) -> Post {
+    let form = Form::new().text_block(0, "look").image_block(1, png(64, 48));
+    Post::from(&person.post("/api/posts").form(form).await.expect(201).data())
+}
+
+/// People who do a bit of everything, and some of whom go.
+async fn live(server: &OwnServer) -> Person {
+    let (ana, ben, cleo) = (server.sign_up("ana").await, server.sign_up("ben_").await, server.sign_up("cleo").await);
+    for person in [&ana, &ben, &cleo] {
+        let picture = Form::new().part("profilePicture", crate::client::file(png(30, 30)));
+        person.patch("/api/users/profile").form(picture).await.expect(200);
+        for _ in 0..3 {
+            let post = show(person).await;
+            for other in [&ana, &ben, &cleo] {
+                other.like(&post).await;
+                other.comment(&post, "hello").await;
+            }
+        }
+        person.delete(&show(person).await.path()).await.expect(200);
+        person.upload(png(20, 20)).await;
+    }
+    ana.follow(&ben).await;
+    ben.follow(&ana).await;
+    ben.follow(&cleo).await;
+    cleo.delete("/api/users/me").json(serde_json::json!({"password": crate::app::PASSWORD})).await.expect(200);
+    ana
+}
+
+#[tokio::test]
+async fn a_lively_server_is_healthy_at_every_moment() {
+    let Some(mut server) = OwnServer::start().await else { return };
+    let living = live(&server);
+    let examined = async {
+        for _ in 0..4 {
+            let (report, healthy) = examine(&server, &[]);
+            assert!(healthy, "{report:#}");
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    };
+    tokio::join!(living, examined);
+
+    let done = async || {
+        let (report, _) = examine(&server, &[]);
+        report["events"].as_array().unwrap().iter().all(|lag| lag["waiting"] == 0)
+    };
+    eventually("events are handled", std::time::Duration::from_secs(10), done).await;
+    let (report, healthy) = examine(&server, &["--repair"]);
+    assert!(healthy && report["mended"].as_array().unwrap().is_empty(), "{report:#}");
+    server.kill();
+    assert!(said(&server.run(&["doctor"], "")).contains("Everything fits together."));
+}
+
+#[tokio::test]
+async fn the_handbook_tells_of_every_check() {
+    let Some(server) = OwnServer::start().await else { return };
+    let handbook = include_str!("../../../../docs/operations.md");
+
+    let (report, _) = examine(&server, &[]);
+
+    for check in report["checks"].as_array().unwrap() {
+        let name = format!("`{}`", check["check"].as_str().unwrap());
+        assert!(handbook.contains(&name), "docs/operations.md does not tell of {name}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_and_mended_while_it_is_served() {
+    let Some(server) = OwnServer::start().await else { return };
+    let ana = live(&server).await;
+    let post = show(&ana).await;
+    let done = async || examine(&server, &[]).0["events"].as_array().unwrap().iter().all(|lag| lag["waiting"] == 0);
+    eventually("events are handled", std::time::Duration::from_secs(10), done).await;
+    let shard = server.data().join("media/77");
+    fs::create_dir_all(&shard).unwrap();
+    let stray = shard.join("000000000000000000000077.webp");
+    fs::write(&stray, "of nobody").unwrap();
+    fs::File::options().write(true).open(&stray).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let young = stray.with_file_name("000000000000000000000177.webp");
+    fs::write(&young, "its record may come").unwrap();
+    let connection = Connection::open(server.data().join("echo.db")).unwrap();
+    let broken = "UPDATE posts SET like_count = like_count + 5; DELETE FROM profile_grams; UPDATE post_total SET posts = 0;
+        INSERT INTO likes VALUES (x'00000000000000000000beef', x'00000000000000000000beef', x'00000000000000000000beef')";
+    connection.execute_batch(broken).unwrap();
+    let expected = [
+        ("like-counts", 7),
+        ("post-total", 1),
+        ("search", 2),
+        ("reactions-to-nothing", 1),
+        ("reactions-of-nobody", 1),
+        ("files-without-record", 1),
+    ];
+
+    let (report, healthy) = examine(&server, &[]);
+    assert!(!healthy && wrong(&report) == expected, "{report:#}");
+    let text = server.run(&["doctor"], "");
+    assert_eq!(text.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&text.stdout).contains("WRONG   like-counts: 7 posts"), "{text:?}");
+
+    let (report, healthy) = examine(&server, &["--repair"]);
+
+    assert!(healthy && wrong(&report).is_empty(), "{report:#}");
+    let mended = report["mended"].as_array().unwrap();
+    assert!(mended.iter().any(|it| it["check"] == "like-counts" && it["mended"] == 7), "{report:#}");
+    assert!(!stray.exists() && young.exists());
+    ana.like(&post).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_mended_is_told_all_the_same() {
+    let Some(server) = OwnServer::start().await else { return };
+    let ana = live(&server).await;
+    let done = async || examine(&server, &[]).0["events"].as_array().unwrap().iter().all(|lag| lag["waiting"] == 0);
+    eventually("events are handled", std::time::Duration::from_secs(10), done).await;
+    let data = show(&ana).await;
+    let shown = ana.view(&data).await["content"][1]["value"].as_str().unwrap().to_owned();
+    let name = shown.rsplit('/').next().unwrap().to_owned();
+    let kept = async || {
+        let sql = "SELECT count(*) FROM media WHERE expires IS NULL AND image LIKE '%' || ?1 || '%'";
+        let connection = Connection::open(server.data().join("echo.db")).unwrap();
+        connection.query_row(sql, [&name], |row| row.get::<_, i64>(0)).unwrap() == 1
+    };
+    eventually("the image is kept", std::time::Duration::from_secs(10), kept).await;
+    fs::remove_file(server.data().join("media").join(&name[22..24]).join(&name)).unwrap();
+
+    let (report, healthy) = examine(&server, &["--repair"]);
+
+    assert!(!healthy && wrong(&report) == [("images-without-file", 1)], "{report:#}");
+}

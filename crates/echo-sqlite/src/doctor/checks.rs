@@ -1,0 +1,243 @@
+//! What is looked at: one statement per check, which selects a row for each thing that is wrong, with its key and words
+//! that tell of it. Ids are told as clients know them.
+
+use echo_domain::doctor::{Cure, UNREADABLE};
+
+/// One thing to look at.
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) what: &'static str,
+    /// Selects `key, told`. `?1`, if there, is now. `pending` is there for it: what consumers still have to see to.
+    pub(super) find: &'static str,
+    pub(super) mend: Mend,
+}
+
+/// How one row that a check found is mended. It looks again at whether there is something to mend, or rests on an account
+/// being gone: that stays so.
+#[derive(Clone, Copy)]
+pub(super) enum Mend {
+    /// These statements, in one transaction; `?1` is the key.
+    With(&'static [&'static str]),
+    PurgePost,
+    EraseTraces,
+    RemovePost,
+    OpenProfile,
+    RenameProfile,
+    EraseProfile,
+    IndexProfile,
+    /// The server does, as long as it runs.
+    Server,
+    /// A person has to decide.
+    Person,
+}
+
+impl Check {
+    pub(super) const fn cure(&self) -> Cure {
+        match self.mend {
+            Mend::Server => Cure::Server,
+            Mend::Person => Cure::Person,
+            _ => Cure::Mend,
+        }
+    }
+}
+
+/// The events that a consumer has not confirmed, by whom they are about: what follows from these is not done yet, and so
+/// nothing is wrong.
+pub(super) const PENDING: &str = "WITH consumers(name) AS (VALUES ('users'), ('posts'), ('media')),
+    pending(consumer, subject) AS MATERIALIZED (
+        SELECT consumers.name, unhex(coalesce(events.body ->> '$.post', events.body ->> '$.account', ''))
+        FROM consumers LEFT JOIN event_consumers ON event_consumers.name = consumers.name
+        JOIN events ON events.position > coalesce(event_consumers.position, 0) AND json_valid(events.body))";
+
+pub(super) const LAGS: &str = "WITH consumers(name) AS (VALUES ('users'), ('posts'), ('media'))
+    SELECT consumers.name, count(events.position), min(events.at)
+    FROM consumers LEFT JOIN event_consumers ON event_consumers.name = consumers.name
+    LEFT JOIN events ON events.position > coalesce(event_consumers.position, 0)
+    GROUP BY consumers.name ORDER BY consumers.name";
+
+/// Whether the holder of an image in `media` shows it.
+macro_rules! shown {
+    () => {
+        "CASE substr(coalesce(holder, ''), 1, 5)
+             WHEN 'post:' THEN EXISTS (SELECT 1 FROM posts, json_each(iif(json_valid(content), content, '[]')) AS block
+                 WHERE posts.id = unhex(substr(holder, 6)) AND block.value ->> '$.image.id' = lower(hex(media.id)))
+             WHEN 'profi' THEN EXISTS (SELECT 1 FROM profiles
+                 WHERE profiles.id = unhex(substr(holder, 9)) AND picture_media = media.id)
+             ELSE FALSE END"
+    };
+}
+
+pub(super) const CHECKS: &[Check] = &[
+    Check {
+        name: UNREADABLE,
+        what: "posts, images and events that cannot be read",
+        find: "SELECT id, 'post ' || lower(hex(id)) FROM posts WHERE NOT json_valid(content)
+             UNION ALL SELECT id, 'image ' || lower(hex(id)) FROM media WHERE NOT json_valid(image)
+             UNION ALL SELECT position, 'event ' || position FROM events WHERE NOT json_valid(body)",
+        mend: Mend::Person,
+    },
+    Check {
+        name: "like-counts",
+        what: "posts whose count of likes is wrong",
+        find: "SELECT id, lower(hex(id)) || ' says ' || kept || ', has ' || n FROM
+                 (SELECT id, like_count AS kept, (SELECT count(*) FROM likes WHERE post = posts.id) AS n FROM posts)
+             WHERE kept <> n",
+        mend: Mend::With(&[
+            "UPDATE posts SET like_count = (SELECT count(*) FROM likes WHERE post = ?1) WHERE id = ?1",
+        ]),
+    },
+    Check {
+        name: "comment-counts",
+        what: "posts whose count of comments is wrong",
+        find: "SELECT id, lower(hex(id)) || ' says ' || kept || ', has ' || n FROM
+                 (SELECT id, comment_count AS kept, (SELECT count(*) FROM comments WHERE post = posts.id) AS n FROM posts)
+             WHERE kept <> n",
+        mend: Mend::With(&[
+            "UPDATE posts SET comment_count = (SELECT count(*) FROM comments WHERE post = ?1) WHERE id = ?1",
+        ]),
+    },
+    Check {
+        name: "post-counts",
+        what: "people whose count of posts is wrong",
+        find: "SELECT author, lower(hex(author)) || ' says ' || coalesce(posts, 0) || ', has ' || coalesce(n, 0) FROM
+                 (SELECT author, count(*) AS n FROM posts GROUP BY author) FULL JOIN post_counts USING (author)
+             WHERE n IS NOT posts",
+        mend: Mend::With(&[
+            "DELETE FROM post_counts WHERE author = ?1",
+            "INSERT INTO post_counts SELECT author, count(*) FROM posts WHERE author = ?1 GROUP BY author",
+        ]),
+    },
+    Check {
+        name: "post-total",
+        what: "count of all posts that is wrong",
+        find: "SELECT 1, 'says ' || coalesce(kept, 'nothing') || ', there are ' || n FROM
+                 (SELECT (SELECT posts FROM post_total WHERE one = 1) AS kept, (SELECT count(*) FROM posts) AS n)
+             WHERE kept IS NOT n",
+        mend: Mend::With(&["INSERT OR REPLACE INTO post_total SELECT ?1, count(*) FROM posts"]),
+    },
+    Check {
+        name: "follow-counts",
+        what: "people whose counts of follows are wrong",
+        find: "SELECT id, lower(hex(id)) || ' says ' || followers || ' and ' || following || ', has ' || a || ' and ' || b
+             FROM (SELECT id, followers, following,
+                 (SELECT count(*) FROM follows WHERE followee = profiles.id) AS a,
+                 (SELECT count(*) FROM follows WHERE follower = profiles.id) AS b FROM profiles)
+             WHERE followers <> a OR following <> b",
+        mend: Mend::With(&["UPDATE profiles SET followers = (SELECT count(*) FROM follows WHERE followee = ?1),
+                 following = (SELECT count(*) FROM follows WHERE follower = ?1) WHERE id = ?1"]),
+    },
+    Check {
+        name: "accounts-without-profile",
+        what: "accounts without a profile",
+        find: "SELECT id, lower(hex(id)) || ' ' || username FROM accounts
+             WHERE NOT EXISTS (SELECT 1 FROM profiles WHERE profiles.id = accounts.id)
+                 AND ('users', id) NOT IN pending",
+        mend: Mend::OpenProfile,
+    },
+    Check {
+        name: "usernames",
+        what: "profiles under another username than their account's",
+        find: "SELECT id, lower(hex(id)) || ' is called ' || profiles.username || ', not ' || accounts.username
+             FROM profiles JOIN accounts USING (id)
+             WHERE profiles.username <> accounts.username AND ('users', id) NOT IN pending",
+        mend: Mend::RenameProfile,
+    },
+    Check {
+        name: "profiles-without-account",
+        what: "profiles or follows of accounts that are gone",
+        find: "SELECT id, lower(hex(id)) FROM
+                 (SELECT id FROM profiles UNION SELECT follower FROM follows UNION SELECT followee FROM follows) AS it
+             WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = it.id)
+                 AND ('users', id) NOT IN pending",
+        mend: Mend::EraseProfile,
+    },
+    Check {
+        name: "search",
+        what: "profiles that are not found by name",
+        find: "SELECT n, username FROM profiles WHERE n NOT IN (SELECT id FROM profile_grams_docsize)",
+        mend: Mend::IndexProfile,
+    },
+    Check {
+        name: "search-leftovers",
+        what: "names in the search of nobody",
+        find: "SELECT id, 'number ' || id FROM profile_grams_docsize WHERE id NOT IN (SELECT n FROM profiles)",
+        mend: Mend::With(&[
+            "DELETE FROM profile_grams WHERE rowid = ?1 AND NOT EXISTS (SELECT 1 FROM profiles WHERE n = ?1)",
+        ]),
+    },
+    Check {
+        name: "posts-of-nobody",
+        what: "posts of accounts that are gone",
+        find: "SELECT id, lower(hex(id)) FROM posts
+             WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = author) AND ('posts', author) NOT IN pending",
+        mend: Mend::RemovePost,
+    },
+    Check {
+        name: "reactions-to-nothing",
+        what: "posts that are gone, but not all their likes and comments",
+        find: "SELECT post, lower(hex(post)) FROM (SELECT post FROM likes UNION SELECT post FROM comments)
+             WHERE NOT EXISTS (SELECT 1 FROM posts WHERE id = post) AND ('posts', post) NOT IN pending",
+        mend: Mend::PurgePost,
+    },
+    Check {
+        name: "reactions-of-nobody",
+        what: "accounts that are gone, but not all their likes and comments",
+        find: "SELECT user, lower(hex(user)) FROM (SELECT user FROM likes UNION SELECT author FROM comments)
+             WHERE NOT EXISTS (SELECT 1 FROM accounts WHERE id = user) AND ('posts', user) NOT IN pending",
+        mend: Mend::EraseTraces,
+    },
+    Check {
+        name: "images-unshown",
+        what: "images kept for what does not show them",
+        find: concat!(
+            "SELECT id, lower(hex(id)) || ' for ' || coalesce(holder, 'nothing') FROM media WHERE expires IS NULL
+                 AND doomed = 0 AND NOT ",
+            shown!(),
+            " AND ('media', account) NOT IN pending
+              AND (holder IS NULL OR ('media', unhex(substr(holder, instr(holder, ':') + 1))) NOT IN pending)"
+        ),
+        mend: Mend::With(&[concat!(
+            "UPDATE media SET doomed = 1 WHERE id = ?1 AND expires IS NULL AND NOT ",
+            shown!()
+        )]),
+    },
+    Check {
+        name: "images-missing",
+        what: "images shown by a post or profile that have no record",
+        find: "SELECT wanted, by || ' shows ' || lower(hex(wanted)) FROM
+                 (SELECT unhex(block.value ->> '$.image.id') AS wanted, 'post ' || lower(hex(posts.id)) AS by
+                  FROM posts, json_each(iif(json_valid(content), content, '[]')) AS block
+                  WHERE block.value ->> '$.type' = 'image' AND ('posts', author) NOT IN pending
+                  UNION ALL
+                  SELECT picture_media, 'profile ' || lower(hex(id)) FROM profiles
+                  WHERE picture_media IS NOT NULL AND ('users', id) NOT IN pending)
+             WHERE NOT EXISTS (SELECT 1 FROM media WHERE id = wanted AND doomed = 0)",
+        mend: Mend::Person,
+    },
+    Check {
+        name: "images-overdue",
+        what: "images whose time was over more than ten minutes ago",
+        find: "SELECT id, lower(hex(id)) FROM media WHERE doomed = 0 AND expires < ?1 - 600000",
+        mend: Mend::Server,
+    },
+    Check {
+        name: "sessions-overdue",
+        what: "sessions that ended more than two hours ago and are not forgotten",
+        find: "SELECT id, lower(hex(id)) FROM sessions WHERE coalesce(revoked, expires) < ?1 - 7200000",
+        mend: Mend::Server,
+    },
+    Check {
+        name: "sessions-of-nobody",
+        what: "sessions of accounts that are gone",
+        find: "SELECT id, lower(hex(id)) FROM sessions
+             WHERE revoked IS NULL AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = account)",
+        mend: Mend::With(&["DELETE FROM sessions
+             WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = account)"]),
+    },
+    Check {
+        name: "events-set-aside",
+        what: "events that kept failing and were set aside",
+        find: "SELECT position, consumer || ' ' || position || ': ' || reason FROM events_set_aside",
+        mend: Mend::Person,
+    },
+];

@@ -1,0 +1,182 @@
+//! A database of one moment in a file of its own: what a backup takes, and what a restore looks at.
+
+use std::{collections::BTreeMap, path::Path};
+
+use echo_domain::doctor::NamedBlob;
+use rusqlite::{Connection, Row};
+
+use crate::{database, error::OpenError, media::named_blobs, migrations};
+
+/// A database that nobody else uses.
+pub struct Snapshot {
+    connection: Connection,
+    path: std::path::PathBuf,
+}
+
+impl Snapshot {
+    /// Copies a database, whether or not it is being used, as it is at one moment between two writes. Whoever writes to
+    /// it meanwhile does not wait. What was deleted is not in the copy, not even in free pages.
+    ///
+    /// # Errors
+    /// [`OpenError`], which reads as one line for an operator.
+    pub fn take(database: &Path, to: &Path) -> Result<Self, OpenError> {
+        let copying = |cause| OpenError::Uncopied { path: database.to_owned(), cause };
+        let connection = database::visiting_connection(database).map_err(copying)?;
+        known(&connection, database)?;
+        // In one read transaction of its own.
+        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map_err(copying)?;
+        Self::open(to)
+    }
+
+    /// Opens a database as it is, of this schema or an older one.
+    ///
+    /// # Errors
+    /// [`OpenError`], which reads as one line for an operator.
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let connection =
+            database::visiting_connection(path).map_err(|source| OpenError::new(path.to_owned(), source))?;
+        known(&connection, path)?;
+        Ok(Self { connection, path: path.to_owned() })
+    }
+
+    /// Which version the schema has.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn schema(&self) -> Result<u32, OpenError> {
+        migrations::version(&self.connection).map_err(|source| self.unreadable(source))
+    }
+
+    /// How many rows each table has.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn rows(&self) -> Result<BTreeMap<String, u64>, OpenError> {
+        self.count().map_err(|source| self.unreadable(source))
+    }
+
+    /// What SQLite finds damaged; nothing, when all is well.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn damages(&self) -> Result<Vec<String>, OpenError> {
+        integrity(&self.connection).map_err(|source| self.unreadable(source))
+    }
+
+    /// The blobs that images' records name.
+    ///
+    /// # Errors
+    /// [`OpenError`]
+    pub fn blobs(&self) -> Result<Vec<NamedBlob>, OpenError> {
+        named_blobs(&self.connection).map_err(|source| self.unreadable(source))
+    }
+
+    fn count(&self) -> rusqlite::Result<BTreeMap<String, u64>> {
+        // The text index's inner tables are of the type `shadow`.
+        let tables = "SELECT name FROM pragma_table_list
+             WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name";
+        let name = |row: &Row<'_>| row.get::<_, String>(0);
+        let names = self.connection.prepare(tables)?.query_map([], name)?.collect::<rusqlite::Result<Vec<_>>>()?;
+        let rows = |name: String| {
+            let sql = format!("SELECT count(*) FROM \"{name}\"");
+            let rows = self.connection.query_row(&sql, [], |row| row.get::<_, i64>(0))?;
+            Ok((name, u64::try_from(rows).unwrap_or(0)))
+        };
+        names.into_iter().map(rows).collect()
+    }
+
+    fn unreadable(&self, source: rusqlite::Error) -> OpenError {
+        OpenError::new(self.path.clone(), source)
+    }
+}
+
+fn known(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    migrations::missing(connection, path, migrations::MIGRATIONS).map(drop)
+}
+
+/// The version that the schema has in this Echo.
+#[must_use]
+pub fn newest_schema() -> u32 {
+    u32::try_from(migrations::MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+pub(crate) fn integrity(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut statement = connection.prepare("PRAGMA integrity_check")?;
+    let mut lines = statement.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<Vec<String>>>()?;
+    lines.retain(|line| line != "ok");
+    Ok(lines)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use echo_domain::{
+        MediaId, RawId, Timestamp, UserId,
+        media::{Image, Media, MediaStore, Variant},
+    };
+
+    use crate::{Database, Options, SqliteMedia};
+
+    use super::*;
+
+    fn open(folder: &tempfile::TempDir) -> Arc<Database> {
+        Database::open(&folder.path().join("echo.db"), Options::default()).unwrap()
+    }
+
+    fn media(n: u8, location: &str, expires: Option<Timestamp>) -> Media {
+        let variant = |width| Variant { width, location: format!("{n}-{width}.webp") };
+        let image = Image {
+            id: MediaId(RawId::from_bytes([n; 12])),
+            location: location.to_owned(),
+            width: 1,
+            height: 1,
+            blurhash: String::new(),
+            alt: String::new(),
+            variants: vec![variant(320), variant(640)],
+        };
+        Media { image, account: UserId(RawId::from_bytes([9; 12])), holder: None, expires }
+    }
+
+    #[tokio::test]
+    async fn it_has_what_was_there_then_and_names_the_blobs() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteMedia(open(&folder));
+        store.add(&media(1, "1.webp", None)).await.unwrap();
+        store.add(&media(2, "2.webp", Some(Timestamp::from_millis(7)))).await.unwrap();
+        let (from, to) = (folder.path().join("echo.db"), folder.path().join("copy.db"));
+
+        let snapshot = Snapshot::take(&from, &to).unwrap();
+        store.add(&media(3, "3.webp", None)).await.unwrap();
+
+        assert_eq!((snapshot.schema().unwrap(), snapshot.rows().unwrap()["media"]), (newest_schema(), 2));
+        assert!(snapshot.damages().unwrap().is_empty());
+        assert!(!snapshot.rows().unwrap().keys().any(|table| table.starts_with("profile_grams")));
+        let blobs = snapshot.blobs().unwrap();
+        let named: Vec<_> = blobs.iter().map(|blob| (blob.name.as_str(), blob.needed)).collect();
+        let expected = [
+            ("1.webp", true),
+            ("1-320.webp", true),
+            ("1-640.webp", true),
+            ("2.webp", false),
+            ("2-320.webp", false),
+            ("2-640.webp", false),
+        ];
+        assert_eq!(named, expected);
+        Database::open(&to, Options::default()).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_there_or_newer_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (missing, to) = (folder.path().join("no.db"), folder.path().join("copy.db"));
+        let refused = Snapshot::take(&missing, &to).err().unwrap();
+        assert!(matches!(refused, OpenError::Uncopied { .. }), "{refused}");
+        assert!(!missing.exists());
+
+        drop(open(&folder));
+        let path = folder.path().join("echo.db");
+        Connection::open(&path).unwrap().pragma_update(None, "user_version", 99).unwrap();
+        assert!(matches!(Snapshot::take(&path, &to).err().unwrap(), OpenError::Newer { .. }));
+    }
+}

@@ -14,6 +14,9 @@ use aws_lc_rs::{
 
 use crate::random_bytes;
 
+/// What the folder `keys` may hold.
+pub const KEY_FILES: [&str; 2] = ["secret.key", "ed25519.pk8"];
+
 /// One secret of 32 bytes, and any number of keys from it.
 pub struct Keys {
     secret: hmac::Key,

@@ -1,13 +1,15 @@
 //! Passwords, tokens and keys, on argon2, jsonwebtoken and aws-lc-rs.
 
 mod access;
+mod digest;
 mod keys;
 mod passwords;
 mod refresh;
 mod seal;
 
 pub use access::{AccessSigner, Jwk, WeakSecret};
-pub use keys::{Keys, SigningKey};
+pub use digest::Sha256;
+pub use keys::{KEY_FILES, Keys, SigningKey};
 pub use passwords::PasswordThreads;
 pub use refresh::RefreshSigner;
 pub use seal::AesSealer;

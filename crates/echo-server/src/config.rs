@@ -21,6 +21,7 @@ use crate::commands::Command;
         echod                                     serve at http://localhost:8000\n  \
         PORT=9000 DATA_DIR=/srv/echo echod        elsewhere, with other data\n  \
         echod user create --username ana_lima --name 'Ana Lima' --email ana@example.com --role moderator\n  \
+        echod backup echo.tar                     everything into one file, also while it is served\n  \
         echod doctor                              look whether everything kept fits together\n  \
         echod health                              ask the running server whether it is well"
 )]
@@ -32,7 +33,7 @@ pub(crate) struct Cli {
 }
 
 /// All settings. Crates below receive values, never this.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct Settings {
     #[command(flatten)]
     pub(crate) listen: Listen,
@@ -45,7 +46,7 @@ pub(crate) struct Settings {
 }
 
 /// Where Echo listens.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Where it listens")]
 pub(crate) struct Listen {
     /// Port of the API; 0 takes a free one
@@ -70,7 +71,7 @@ pub(crate) struct Listen {
 }
 
 /// Where everything is kept.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What it keeps")]
 pub(crate) struct Data {
     /// Folder for the database, images and keys
@@ -88,7 +89,7 @@ pub(crate) struct Data {
 }
 
 /// How clients are treated.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Who may call, and how often")]
 pub(crate) struct Clients {
     /// Web pages that may call, comma-separated
@@ -125,7 +126,7 @@ pub(crate) struct Clients {
 }
 
 /// What is logged, and how.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What it logs")]
 pub(crate) struct Log {
     /// One line for people, or JSON for programs

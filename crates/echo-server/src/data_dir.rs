@@ -2,16 +2,20 @@
 
 use std::{
     fs::{self, File, OpenOptions},
+    io,
     path::{Path, PathBuf},
     thread,
     time::Duration,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use echo_media::HeldBlobs;
 use rustix::{
     fs::{FlockOperation, flock},
     io::Errno,
 };
+
+use crate::swap;
 
 /// Where things lie in the data folder.
 pub(crate) struct DataDir {
@@ -31,8 +35,12 @@ impl DataDir {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let unusable = || format!("cannot use the data folder {} (set DATA_DIR to a writable folder)", path.display());
         fs::create_dir_all(path).with_context(unusable)?;
-        let path = fs::canonicalize(path).with_context(unusable)?;
-        Ok(Self { path })
+        let data = Self { path: fs::canonicalize(path).with_context(unusable)? };
+        if swap::is_under_way(&data.path) {
+            // Serving finishes it.
+            drop(data.serve()?);
+        }
+        Ok(data)
     }
 
     /// The folder, where an Echo has kept something.
@@ -40,7 +48,7 @@ impl DataDir {
     /// # Errors
     /// When there is none: to make one would be to look into the wrong folder.
     pub(crate) fn existing(path: &Path) -> Result<Self> {
-        if !path.join("echo.db").exists() {
+        if !path.join("echo.db").exists() && !swap::is_under_way(path) {
             bail!("there is no Echo in {} (set DATA_DIR to its data folder)", path.display());
         }
         Self::open(path)
@@ -54,13 +62,26 @@ impl DataDir {
         self.path.join("media")
     }
 
+    /// Keeps every image readable until the end of what it returns, as one backup or restore at a time may.
+    ///
+    /// # Errors
+    /// When another does.
+    pub(crate) fn hold_media(&self) -> Result<HeldBlobs> {
+        HeldBlobs::hold(&self.media()).map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => {
+                anyhow!("another backup or restore of {} goes on: wait for its end", self.path.display())
+            }
+            _ => anyhow!(error).context(format!("cannot use {}", self.media().display())),
+        })
+    }
+
     /// Whether a process serves the folder.
     pub(crate) fn is_served(&self) -> bool {
         let lock = File::open(self.path.join("echod.lock"));
         lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
     }
 
-    /// Claims the folder for this process.
+    /// Claims the folder for this process, and finishes what an interrupted restore has begun.
     ///
     /// # Errors
     /// When another serves it, or it is not writable.
@@ -72,7 +93,11 @@ impl DataDir {
         // Whoever looks whether it is served has the lock for a moment; who serves has it for long.
         for _ in 0..10 {
             match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Served { _lock: lock }),
+                Ok(()) => {
+                    swap::finish(&self.path)
+                        .with_context(|| format!("cannot finish the restore of {}", self.path.display()))?;
+                    return Ok(Served { _lock: lock });
+                }
                 Err(Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(50)),
                 Err(error) => return Err(error).with_context(unusable),
             }

@@ -1,18 +1,22 @@
 //! `echod`: Echo as one program.
 
+mod archive;
 mod assemble;
 mod commands;
 mod config;
 mod data_dir;
+mod interrupt;
 mod listener;
 mod progress;
+mod rehearsal;
+mod swap;
 mod system;
 mod telemetry;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use commands::{Command, config::show, doctor, health, migrate, seed, serve, user};
+use commands::{Command, backup, config::show, doctor, health, migrate, restore, seed, serve, user};
 use config::Cli;
 use rustix::{fs::Mode, process::umask};
 
@@ -33,6 +37,8 @@ fn main() -> ExitCode {
             Command::Serve => serve::run(settings),
             Command::User { command } => user::run(&settings, command),
             Command::Seed(demo) => seed::run(&settings, &demo),
+            Command::Backup(asked) => backup::run(&settings, &asked),
+            Command::Restore(asked) => restore::run(&settings, &asked),
             Command::Migrate(asked) => migrate::run(&settings, &asked),
             Command::Config => show(&settings, &matches),
             Command::Health => health::run(&settings),

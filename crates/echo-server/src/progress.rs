@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+/// A bar that grows by bytes.
+pub(crate) fn bytes(total: u64, what: &'static str) -> ProgressBar {
+    looking(ProgressBar::new(total), "{msg} {wide_bar} {bytes} of {total_bytes}, {eta} left", what)
+}
+
 /// For what cannot tell how far it is: that it goes on, and for how long already.
 pub(crate) fn waiting(what: &'static str) -> ProgressBar {
     let spinner = looking(ProgressBar::new_spinner(), "{spinner} {msg} {elapsed}", what);

@@ -1,9 +1,11 @@
 //! What `echod` can be told to do.
 
+pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod migrate;
+pub(crate) mod restore;
 pub(crate) mod seed;
 pub(crate) mod serve;
 pub(crate) mod user;
@@ -19,6 +21,10 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: user::UserCommand,
     },
+    /// Write everything kept into one file, also while the server runs
+    Backup(backup::Backup),
+    /// Put a backup into the data folder
+    Restore(restore::Restore),
     /// Look whether everything kept fits together, also while the server runs; exits 1 when it does not
     Doctor(doctor::DoctorArgs),
     /// Bring the database of an older Echo up to date

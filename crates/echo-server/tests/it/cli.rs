@@ -33,6 +33,8 @@ fn help_teaches_the_commands_and_the_settings() {
     for word in [
         "serve",
         "user",
+        "backup",
+        "restore",
         "doctor",
         "migrate",
         "config",

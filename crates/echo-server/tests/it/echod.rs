@@ -28,6 +28,16 @@ pub fn echod(data: &Path) -> Command {
     command
 }
 
+/// The same, but no file that it writes may be longer than 16 KiB, as if the disk were full. It runs in the data folder.
+pub fn with_little_room(data: &Path, arguments: &[&str]) -> Command {
+    let echod = echod(data);
+    let mut command = Command::new("/bin/sh");
+    // Blocks are of 512 bytes. Ignored, the signal about it becomes an error.
+    command.args(["-c", r#"trap '' XFSZ; ulimit -f 32; exec "$0" "$@""#]).arg(echod.get_program()).args(arguments);
+    command.env_clear().envs(echod.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(data);
+    command
+}
+
 /// What a server printed so far.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>);

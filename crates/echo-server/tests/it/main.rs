@@ -16,6 +16,7 @@ mod wire;
 
 mod account_end;
 mod auth;
+mod backup;
 mod cli;
 mod conventions;
 mod crash;
@@ -34,6 +35,7 @@ mod people;
 mod posts;
 mod reactions;
 mod readme;
+mod restore;
 mod seed;
 mod sessions;
 mod start;

@@ -41,8 +41,9 @@ fn a_newer_database_is_refused_by_every_command() {
     let connection = Connection::open(folder.path().join("echo.db")).unwrap();
     connection.pragma_update(None, "user_version", 99).unwrap();
 
-    for command in [&["serve"][..], &["migrate"], &["migrate", "--plan"], &["doctor"]] {
+    for command in [&["serve"][..], &["migrate"], &["migrate", "--plan"], &["doctor"], &["backup", "x.tar"]] {
         let refused = complaint(&run(echod(folder.path()).args(command), ""));
         assert!(refused.contains("run a newer echod"), "{refused}");
     }
+    assert!(!folder.path().join("x.tar").exists());
 }

@@ -1,0 +1,32 @@
+//! Starts Echo on a folder without letting anybody in, to see whether it would run.
+
+use std::path::Path;
+
+use anyhow::{Result, ensure};
+use axum::{body::Body, http::Request};
+use tower::ServiceExt;
+
+use crate::{assemble, config::Settings, data_dir::DataDir, telemetry};
+
+/// Opens the records and keys, puts all of Echo together, and asks it what a first visitor asks. Nothing goes on beside
+/// that, so what is kept stays as it is; an older schema is brought up to date.
+///
+/// # Errors
+/// Of the start, or when a page does not come.
+pub(crate) fn start(settings: &Settings, folder: &Path) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let data = DataDir { path: folder.to_owned() };
+    runtime.block_on(async {
+        assemble::migrate(settings, &data)?;
+        let base = assemble::base(settings, &data)?;
+        let database = base.database.clone();
+        let echo = assemble::echo(settings, &data, base, "http://localhost", telemetry::metrics()?)?;
+        for page in ["/readyz", "/api/posts"] {
+            let status = echo.app.clone().oneshot(Request::get(page).body(Body::empty())?).await?.status();
+            ensure!(status.is_success(), "{page} answers {status}");
+        }
+        drop(echo);
+        database.close();
+        Ok(())
+    })
+}

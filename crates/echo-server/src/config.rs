@@ -3,34 +3,8 @@
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
 use anyhow::{Result, bail};
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, ValueEnum};
 use ipnet::IpNet;
-
-use crate::commands::Command;
-
-/// Echo, a social media backend.
-#[derive(Debug, Parser)]
-#[command(
-    name = "echod",
-    version,
-    about = "Echo, a social media backend: accounts, profiles, follows, posts, likes, comments, feeds and images.",
-    long_about = "Echo, a social media backend: accounts, profiles, follows, posts, likes, comments, feeds and images.\n\n\
-        Without a command it serves: at http://localhost:8000, keeping everything in ./data.",
-    after_help = "Every setting can be given as a flag, in the environment, or in a file .env in the working directory.\n\n\
-        Examples:\n  \
-        echod                                     serve at http://localhost:8000\n  \
-        PORT=9000 DATA_DIR=/srv/echo echod        elsewhere, with other data\n  \
-        echod user create --username ana_lima --name 'Ana Lima' --email ana@example.com --role moderator\n  \
-        echod backup echo.tar                     everything into one file, also while it is served\n  \
-        echod doctor                              look whether everything kept fits together\n  \
-        echod health                              ask the running server whether it is well"
-)]
-pub(crate) struct Cli {
-    #[command(flatten)]
-    pub(crate) settings: Settings,
-    #[command(subcommand)]
-    pub(crate) command: Option<Command>,
-}
 
 /// All settings. Crates below receive values, never this.
 #[derive(Debug, Clone, Args)]
@@ -298,14 +272,7 @@ impl FromStr for InternalAddr {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
-    }
 
     #[test]
     fn an_origin_is_no_path() {

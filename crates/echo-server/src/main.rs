@@ -16,8 +16,7 @@ mod telemetry;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use commands::{Command, backup, config::show, doctor, health, migrate, restore, seed, serve, user};
-use config::Cli;
+use commands::{Cli, Command, backup, config::show, doctor, health, migrate, restore, seed, serve, user};
 use rustix::{fs::Mode, process::umask};
 
 #[global_allocator]

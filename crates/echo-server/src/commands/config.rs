@@ -3,10 +3,7 @@
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, parser::ValueSource};
 
-use crate::{
-    config::{Cli, Settings},
-    system::say,
-};
+use crate::{commands::Cli, config::Settings, system::say};
 
 /// Shows each setting with its value and where that comes from.
 ///

@@ -10,7 +10,33 @@ pub(crate) mod seed;
 pub(crate) mod serve;
 pub(crate) mod user;
 
-use clap::Subcommand;
+use clap::{Parser, Subcommand};
+
+use crate::config::Settings;
+
+/// Echo, a social media backend.
+#[derive(Debug, Parser)]
+#[command(
+    name = "echod",
+    version,
+    about = "Echo, a social media backend: accounts, profiles, follows, posts, likes, comments, feeds and images.",
+    long_about = "Echo, a social media backend: accounts, profiles, follows, posts, likes, comments, feeds and images.\n\n\
+        Without a command it serves: at http://localhost:8000, keeping everything in ./data.",
+    after_help = "Every setting can be given as a flag, in the environment, or in a file .env in the working directory.\n\n\
+        Examples:\n  \
+        echod                                     serve at http://localhost:8000\n  \
+        PORT=9000 DATA_DIR=/srv/echo echod        elsewhere, with other data\n  \
+        echod user create --username ana_lima --name 'Ana Lima' --email ana@example.com --role moderator\n  \
+        echod backup echo.tar                     everything into one file, also while it is served\n  \
+        echod doctor                              look whether everything kept fits together\n  \
+        echod health                              ask the running server whether it is well"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -35,4 +61,16 @@ pub(crate) enum Command {
     Config,
     /// Ask the running server whether it is well; exits 1 when it is not
     Health,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

@@ -32,9 +32,12 @@ pub(crate) fn jpeg(image: &DynamicImage) -> Result<Encoded> {
     Ok(Encoded { bytes: bytes.into(), extension: "jpg" })
 }
 
+/// From here on, files get a few per cent smaller and take several times as long.
+const PNG_EFFORT: CompressionType = CompressionType::Level(4);
+
 pub(crate) fn png(image: &DynamicImage) -> Result<Encoded> {
     let mut bytes = Cursor::new(Vec::new());
-    let encoder = PngEncoder::new_with_quality(&mut bytes, CompressionType::Default, FilterType::Adaptive);
+    let encoder = PngEncoder::new_with_quality(&mut bytes, PNG_EFFORT, FilterType::Adaptive);
     image.write_with_encoder(encoder).map_err(Error::internal)?;
     Ok(Encoded { bytes: bytes.into_inner().into(), extension: "png" })
 }

@@ -63,11 +63,10 @@ CREATE INDEX sessions_account ON sessions (account, id);
 CREATE INDEX sessions_expires ON sessions (expires);
 CREATE INDEX sessions_revoked ON sessions (revoked) WHERE revoked IS NOT NULL;
 
--- Users: profiles and follows. `n` is made of the id, in its order: the row id that the text index needs.
+-- Users: profiles, what to find them by, and follows.
 
 CREATE TABLE profiles (
-    n                INTEGER PRIMARY KEY,
-    id               BLOB NOT NULL UNIQUE,
+    id               BLOB NOT NULL PRIMARY KEY,
     username         TEXT NOT NULL,
     name             TEXT NOT NULL,
     bio              TEXT NOT NULL,
@@ -77,12 +76,14 @@ CREATE TABLE profiles (
     following        INTEGER NOT NULL,
     created          INTEGER NOT NULL,
     updated          INTEGER NOT NULL
-) STRICT;
+) STRICT, WITHOUT ROWID;
 
--- One token per gram of a name, in hexadecimal.
-CREATE VIRTUAL TABLE profile_grams USING fts5 (
-    grams, content = '', contentless_delete = 1, detail = none, tokenize = 'ascii'
-);
+-- Both names from each of their characters on, lower-cased: every part of a name begins one of these.
+CREATE TABLE name_parts (
+    part    TEXT NOT NULL,
+    account BLOB NOT NULL,
+    PRIMARY KEY (part, account)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE follows (
     follower BLOB NOT NULL,

@@ -1,14 +1,14 @@
 //! Profiles, who follows whom, and finding people by any part of a name.
 
-use std::{fmt::Write, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
 use async_trait::async_trait;
 use echo_domain::{
     Error, Event, FollowId, IdMap, Page, PageRequest, Result, Timestamp, UserId,
     media::Picture,
-    users::{Bio, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, grams, user_not_found},
+    users::{Bio, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, parts, user_not_found},
 };
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::{
     Database,
@@ -21,8 +21,10 @@ use crate::{
 /// Keeps profiles and follows in SQLite.
 pub struct SqliteProfiles(pub Arc<Database>);
 
-/// How many people one search looks at before it gives what it has.
-const CANDIDATES: usize = 1000;
+/// How many rows of the index a search reads, and then how many people it looks at, in each of its attempts. No search
+/// does more than all of them, 2 ms of a processor, however many people there are. The first is enough for a name that
+/// one person has, and for ten of a name that one in eight has.
+const ATTEMPTS: [(usize, usize); 3] = [(20, 200), (1000, 1000), (10_000, 4000)];
 
 const BY_ID: &str = "SELECT id, username, name, bio, picture_media, picture_location, followers, following, created,
          updated FROM profiles WHERE id = ?1";
@@ -38,10 +40,11 @@ impl ProfileStore for SqliteProfiles {
         let users = users.to_vec();
         self.0
             .read("profiles.by_ids", move |conn| {
-                let profiles = users
+                let mut profile = profiles(conn)?;
+                let found = users
                     .into_iter()
-                    .filter_map(|user| profile(conn, user).map(|it| it.map(|it| (user, Arc::new(it)))).transpose());
-                profiles.collect()
+                    .filter_map(|user| profile(user).map(|it| it.map(|it| (user, Arc::new(it)))).transpose());
+                found.collect()
             })
             .await
     }
@@ -62,7 +65,7 @@ impl ProfileStore for SqliteProfiles {
 
     async fn search(&self, search: &Search, page: PageRequest<UserId>) -> Result<Page<Profile, UserId>> {
         let search = search.clone();
-        self.0.read("profiles.search", move |conn| find(conn, &search, page)).await
+        self.0.read("profiles.search", move |conn| find(conn, &search, page, &ATTEMPTS)).await
     }
 
     async fn follow(&self, id: FollowId, follower: UserId, followee: UserId, max: u64) -> Result<()> {
@@ -132,11 +135,10 @@ impl ProfileStore for SqliteProfiles {
 }
 
 fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
-    let number = free_number(tx, profile.id)?;
     let added = tx.run(
         "INSERT INTO profiles (id, username, name, bio, picture_media, picture_location, followers, following, created,
-             updated, n)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+             updated)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, 0, ?7, ?8) ON CONFLICT DO NOTHING",
         params![
             key(profile.id),
             profile.username,
@@ -145,60 +147,38 @@ fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
             profile.picture.as_ref().map(|picture| key(picture.media)),
             profile.picture.as_ref().map(|picture| &picture.location),
             profile.created.millis(),
-            profile.updated.millis(),
-            number
+            profile.updated.millis()
         ],
     )?;
-    if added > 0 { index(tx, number, profile) } else { Ok(()) }
+    if added > 0 { index(tx, profile.id, &BTreeSet::new(), &parts_of(profile)) } else { Ok(()) }
 }
 
-/// The row id of a profile, which must be an integer and order as the ids do: the text index lists by it. It has the
-/// id's 32 bits of seconds, the first 7 of its process and the 24 of its counter.
-fn number(user: UserId) -> i64 {
-    let [s0, s1, s2, s3, process, _, _, _, _, c0, c1, c2] = key(user);
-    i64::from(u32::from_be_bytes([s0, s1, s2, s3])) << 31
-        | i64::from(process >> 1) << 24
-        | i64::from(u32::from_be_bytes([0, c0, c1, c2]))
+/// What the profile is to be found by.
+fn parts_of(profile: &Profile) -> BTreeSet<String> {
+    parts(&profile.username, &profile.name)
 }
 
-/// Two processes may, in the same second, come to the same number. Their profiles then are neighbours in either order.
-fn free_number(tx: &Tx<'_>, user: UserId) -> Outcome<i64> {
-    let mut number = number(user);
-    while tx.any("SELECT 1 FROM profiles WHERE n = ?1 AND id <> ?2", params![number, key(user)])? {
-        number = number.wrapping_add(1);
+/// Makes the account findable by its new parts, and no longer by what was only among the old.
+fn index(tx: &Tx<'_>, account: UserId, old: &BTreeSet<String>, new: &BTreeSet<String>) -> Outcome<()> {
+    for part in old.difference(new) {
+        tx.run("DELETE FROM name_parts WHERE part = ?1 AND account = ?2", params![part, key(account)])?;
     }
-    Ok(number)
-}
-
-/// Makes the profile findable under its names of now.
-fn index(tx: &Tx<'_>, number: i64, profile: &Profile) -> Outcome<()> {
-    let tokens = tokens(grams(&profile.username, &profile.name), " ");
-    tx.run("INSERT OR REPLACE INTO profile_grams (rowid, grams) VALUES (?1, ?2)", params![number, tokens])?;
+    for part in new.difference(old) {
+        tx.run(
+            "INSERT INTO name_parts (part, account) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+            params![part, key(account)],
+        )?;
+    }
     Ok(())
 }
 
-/// Makes a profile findable whose names were not indexed.
-pub(crate) fn index_again(tx: &Tx<'_>, user: UserId) -> Outcome<()> {
-    let number = tx.one("SELECT n FROM profiles WHERE id = ?1", [key(user)], |row| row.get(0))?;
-    match (number, profile(tx, user)?) {
-        (Some(number), Some(profile)) => index(tx, number, &profile),
-        _ => Ok(()),
+/// Makes an account findable by its names of now, whatever it was found by. Reads the whole index.
+pub(crate) fn index_again(tx: &Tx<'_>, account: UserId) -> Outcome<()> {
+    tx.prepare_cached("DELETE FROM name_parts WHERE account = ?1")?.execute([key(account)])?;
+    match profile(tx, account)? {
+        Some(profile) => index(tx, account, &BTreeSet::new(), &parts_of(&profile)),
+        None => Ok(()),
     }
-}
-
-/// One token per gram, in hexadecimal: the tokenizer finds no other boundary in it, and FTS5 no syntax.
-fn tokens(grams: impl IntoIterator<Item = String>, separator: &str) -> String {
-    let mut text = String::new();
-    for gram in grams {
-        if !text.is_empty() {
-            text.push_str(separator);
-        }
-        for byte in gram.bytes() {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-    }
-    text
 }
 
 fn changed(old: &Profile, change: ProfileChange, now: Timestamp) -> Profile {
@@ -214,9 +194,9 @@ fn changed(old: &Profile, change: ProfileChange, now: Timestamp) -> Profile {
 }
 
 fn update(tx: &Tx<'_>, old: &Profile, new: &Profile) -> Outcome<()> {
-    let number = tx.one(
+    tx.run(
         "UPDATE profiles SET username = ?2, name = ?3, bio = ?4, picture_media = ?5, picture_location = ?6, updated = ?7
-         WHERE id = ?1 RETURNING n",
+         WHERE id = ?1",
         params![
             key(new.id),
             new.username,
@@ -226,13 +206,8 @@ fn update(tx: &Tx<'_>, old: &Profile, new: &Profile) -> Outcome<()> {
             new.picture.as_ref().map(|picture| &picture.location),
             new.updated.millis()
         ],
-        |row| row.get(0),
     )?;
-    if let Some(number) = number
-        && (&old.username, &old.name) != (&new.username, &new.name)
-    {
-        index(tx, number, new)?;
-    }
+    index(tx, new.id, &parts_of(old), &parts_of(new))?;
     let media = |profile: &Profile| profile.picture.as_ref().map(|picture| picture.media);
     if media(old) != media(new) {
         events::append(tx, &Event::PictureChanged { account: new.id, new: media(new), old: media(old) })?;
@@ -241,46 +216,92 @@ fn update(tx: &Tx<'_>, old: &Profile, new: &Profile) -> Outcome<()> {
 }
 
 fn profile(conn: &Connection, user: UserId) -> Outcome<Option<Profile>> {
-    Ok(conn.one(BY_ID, [key(user)], profile_of)?)
+    profiles(conn)?(user)
 }
 
-/// Goes through those who share the text's grams, newest first, until the page is full or it has seen enough.
-fn find(conn: &Connection, search: &Search, page: PageRequest<UserId>) -> Outcome<Page<Profile, UserId>> {
-    const FIND: &str = "SELECT p.id, p.username, p.name, p.bio, p.picture_media, p.picture_location, p.followers,
-             p.following, p.created, p.updated
-         FROM profile_grams CROSS JOIN profiles AS p ON p.n = profile_grams.rowid
-         WHERE profile_grams MATCH ?1 AND profile_grams.rowid < ?2
-         ORDER BY profile_grams.rowid DESC LIMIT ?3";
-    let mut statement = sql::prepare(conn, FIND)?;
-    let all_grams = tokens(search.grams(), " AND ");
-    let mut candidates = statement.query(params![all_grams, start(conn, page)?, sql::limit(CANDIDATES + 1)])?;
+/// Looks up one profile after another, by one statement.
+fn profiles(conn: &Connection) -> Outcome<impl FnMut(UserId) -> Outcome<Option<Profile>>> {
+    let mut statement = sql::prepare(conn, BY_ID)?;
+    Ok(move |user| Ok(statement.query_row([key(user)], profile_of).optional()?))
+}
 
-    let mut items = Vec::new();
-    let mut last = None;
-    let mut seen = 0;
-    while let Some(row) = candidates.next()? {
-        // There is at least this one more, whether it matches or not.
-        if seen == CANDIDATES {
-            return Ok(Page { items, next: last });
+/// A text that few have is found by its rows in the index, one that many have among the newest people. Which it is shows
+/// as it goes: each attempt costs more than those before it, so that they add little to the one that succeeds. When none
+/// does, the page ends where the last one came to.
+fn find(
+    conn: &Connection,
+    search: &Search,
+    page: PageRequest<UserId>,
+    attempts: &[(usize, usize)],
+) -> Outcome<Page<Profile, UserId>> {
+    let mut found = Page { items: Vec::new(), next: None };
+    for &(rows, people) in attempts {
+        if let Some(all) = by_parts(conn, search, page, rows)? {
+            return Ok(all);
         }
-        let candidate = profile_of(row)?;
-        seen += 1;
-        last = Some(candidate.id);
-        if search.matches(&candidate.username, &candidate.name) {
-            items.push(candidate);
+        found = by_age(conn, search, page, people)?;
+        if found.items.len() == page.limit || found.next.is_none() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The page, if the index has no more than so many rows of those who match; else `None`.
+fn by_parts(
+    conn: &Connection,
+    search: &Search,
+    page: PageRequest<UserId>,
+    rows: usize,
+) -> Outcome<Option<Page<Profile, UserId>>> {
+    const FIND: &str = "SELECT account FROM name_parts WHERE part BETWEEN ?1 AND ?2 LIMIT ?3";
+    let (first, last) = search.range();
+    let mut accounts: Vec<UserId> =
+        conn.all(FIND, params![first, last, sql::limit(rows + 1)], |row| sql::id(row, 0))?;
+    if accounts.len() > rows {
+        return Ok(None);
+    }
+    accounts.retain(|account| page.before.is_none_or(|before| *account < before));
+    accounts.sort_unstable_by_key(|account| Reverse(*account));
+    accounts.dedup();
+    let mut profile = profiles(conn)?;
+    let found = accounts.into_iter().filter_map(|account| profile(account).transpose());
+    let found = found.take(page.one_more()).collect::<Outcome<_>>()?;
+    Ok(Some(Page::cut(found, page.limit, |profile| profile.id)))
+}
+
+/// The page, as far as so many people fill it, newest first.
+fn by_age(
+    conn: &Connection,
+    search: &Search,
+    page: PageRequest<UserId>,
+    people: usize,
+) -> Outcome<Page<Profile, UserId>> {
+    const NEWEST: &str = "SELECT id, username, name FROM profiles WHERE id < ?1 ORDER BY id DESC LIMIT ?2";
+    let mut statement = sql::prepare(conn, NEWEST)?;
+    let mut rows = statement.query(params![sql::before(&page), sql::limit(people)])?;
+
+    let mut profile = profiles(conn)?;
+    let mut items = Vec::new();
+    let mut seen = 0;
+    while let Some(row) = rows.next()? {
+        if matches(search, row)? {
+            items.extend(profile(sql::id(row, 0)?)?);
         }
         if items.len() > page.limit {
             break;
+        }
+        seen += 1;
+        if seen == people {
+            return Ok(Page { items, next: Some(sql::id(row, 0)?) });
         }
     }
     Ok(Page::cut(items, page.limit, |profile| profile.id))
 }
 
-/// The number that everyone on the page is below.
-fn start(conn: &Connection, page: PageRequest<UserId>) -> Outcome<i64> {
-    let Some(before) = page.before else { return Ok(i64::MAX) };
-    let kept = conn.one("SELECT n FROM profiles WHERE id = ?1", [key(before)], |row| row.get(0))?;
-    Ok(kept.unwrap_or_else(|| number(before)))
+/// Without copying what it reads.
+fn matches(search: &Search, row: &Row<'_>) -> rusqlite::Result<bool> {
+    Ok(search.matches(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?))
 }
 
 /// Adds the follow and counts it at both ends.
@@ -315,10 +336,10 @@ fn follows(conn: &Connection, sql: &str, user: UserId, page: PageRequest<FollowI
 }
 
 fn erase(tx: &Tx<'_>, user: UserId, limit: usize) -> Outcome<usize> {
-    let profile: Option<i64> =
-        tx.one("DELETE FROM profiles WHERE id = ?1 RETURNING n", [key(user)], |row| row.get(0))?;
-    if let Some(number) = profile {
-        tx.run("DELETE FROM profile_grams WHERE rowid = ?1", [number])?;
+    let profile = profile(tx, user)?;
+    if let Some(profile) = &profile {
+        tx.run("DELETE FROM profiles WHERE id = ?1", [key(user)])?;
+        index(tx, user, &parts_of(profile), &BTreeSet::new())?;
     }
     let followees = ends(tx, "SELECT followee FROM follows WHERE follower = ?1 LIMIT ?2", user, limit)?;
     let left = limit - followees.len();
@@ -362,32 +383,83 @@ mod tests {
 
     use super::*;
 
-    fn user(second: u8, process: u8, counter: u8) -> UserId {
-        UserId(RawId::from_bytes([0xff, 0, 0, second, process, 0, 0, 0, counter, 0, 0, counter]))
+    const NOW: Timestamp = Timestamp::from_millis(0);
+
+    fn user(number: u8) -> UserId {
+        UserId(RawId::from_bytes([number; 12]))
     }
 
-    #[test]
-    fn numbers_order_as_ids_do() {
-        let users = [user(0, 0, 0), user(0, 0, 1), user(0, 2, 0), user(1, 0, 0), user(1, 0xff, 0xff)];
+    /// Some have much of a name in common, some little, and most have the same part in it more than once.
+    fn people(n: u8) -> Vec<Profile> {
+        let name = |number: u8| ["ana", "nan", "ban"][usize::from(number % 3)].repeat(1 + usize::from(number % 4));
+        (0..n).map(|number| Profile::new(user(number), &format!("p{}", number % 10), &name(number), NOW)).collect()
+    }
 
-        assert!(users.is_sorted_by(|a, b| a < b && 0 <= number(*a) && number(*a) < number(*b)));
+    async fn opened(profiles: &[Profile]) -> (SqliteProfiles, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteProfiles(Database::open(&folder.path().join("echo.db"), Options::default()).unwrap());
+        for profile in profiles {
+            store.open(profile).await.unwrap();
+        }
+        (store, folder)
+    }
+
+    async fn kept(store: &SqliteProfiles) -> Vec<(String, UserId)> {
+        let sql = "SELECT part, account FROM name_parts WHERE part > '' ORDER BY part, account";
+        store
+            .0
+            .read("test.kept", |conn| Ok(conn.all(sql, [], |row| Ok((row.get(0)?, sql::id(row, 1)?)))?))
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
-    async fn two_with_the_same_number_are_both_found() {
-        let folder = tempfile::tempdir().unwrap();
-        let database = Database::open(&folder.path().join("echo.db"), Options::default()).unwrap();
-        let store = SqliteProfiles(database);
-        let users = [user(0, 2, 7), user(0, 3, 7)];
-        for user in users {
-            store.open(&Profile::new(user, "ana_", "Ana", Timestamp::from_millis(0))).await.unwrap();
+    async fn a_walk_meets_all_who_match_whatever_attempts_are_made() {
+        const ATTEMPTS: [&[(usize, usize)]; 6] =
+            [&[(1000, 0)], &[(0, 1)], &[(0, 3)], &[(0, 1000)], &[(5, 2), (20, 4)], &[(30, 7), (100, 9)]];
+        let people = people(60);
+        let (store, _folder) = opened(&people).await;
+
+        for query in ["a", "an", "nana", "bb", "p", "p7", "7", "nb", "banban"] {
+            let search = Search::parse(query).unwrap();
+            let expected: Vec<_> =
+                people.iter().rev().filter(|it| search.matches(&it.username, &it.name)).cloned().collect();
+            for (attempts, limit) in ATTEMPTS.into_iter().flat_map(|attempts| [(attempts, 1), (attempts, 4)]) {
+                let mut walked = Vec::new();
+                let mut page = PageRequest::first(limit);
+                loop {
+                    let search = search.clone();
+                    let found =
+                        store.0.read("test.find", move |conn| find(conn, &search, page, attempts)).await.unwrap();
+                    assert!(found.items.len() <= limit);
+                    walked.extend(found.items);
+                    if found.next.is_none() {
+                        break;
+                    }
+                    page.before = found.next;
+                }
+                assert_eq!(walked, expected, "{query} by {attempts:?} in pages of {limit}");
+            }
         }
+    }
 
-        let search = Search::parse("ana").unwrap();
-        let first = store.search(&search, PageRequest::first(1)).await.unwrap();
-        let second = store.search(&search, PageRequest { before: first.next, limit: 1 }).await.unwrap();
+    #[tokio::test]
+    async fn the_index_holds_the_names_of_now_and_nothing_else() {
+        let [ana, ben] = [Profile::new(user(1), "Ana", "Zoë", NOW), Profile::new(user(2), "ben", "ana", NOW)];
+        let (store, _folder) = opened(&[ana.clone(), ben.clone()]).await;
+        let parts_of_both = |ana: &Profile| -> Vec<_> {
+            let parts = [ana, &ben].map(|it| parts_of(it).into_iter().map(|part| (part, it.id)));
+            parts.into_iter().flatten().collect::<BTreeSet<_>>().into_iter().collect()
+        };
+        assert_eq!(kept(&store).await, parts_of_both(&ana));
 
-        assert_eq!([second.items[0].id, first.items[0].id], users);
-        assert_eq!(second.next, None);
+        let change = ProfileChange { username: Some("Joana".to_owned()), ..ProfileChange::default() };
+        let ana = store.update(ana.id, &change, NOW).await.unwrap().unwrap();
+        assert_eq!(kept(&store).await, parts_of_both(&ana));
+
+        store.erase(ana.id, 10).await.unwrap();
+        assert_eq!(kept(&store).await.len(), parts_of(&ben).len());
+        store.erase(ben.id, 10).await.unwrap();
+        assert_eq!(kept(&store).await, []);
     }
 }

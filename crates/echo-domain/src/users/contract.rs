@@ -27,8 +27,10 @@ macro_rules! profile_store_contract {
             the_news_of_pictures_changed_at_once_makes_a_chain
             people_are_found_by_any_part_of_a_name
             what_is_searched_for_is_text_and_never_a_pattern
-            who_has_the_grams_but_not_the_text_is_not_found
-            a_search_goes_on_past_a_thousand_who_have_only_the_grams
+            what_is_searched_for_is_whole_in_one_name
+            the_longest_text_is_found_in_the_longest_name
+            a_search_goes_on_past_thousands_who_do_not_match
+            a_text_that_few_or_many_have_is_found_in_each_once
             search_follows_a_change_of_names
             who_is_found_is_listed_newest_first
             a_search_meets_everyone_lasting_once_while_others_come_and_go
@@ -327,26 +329,72 @@ pub async fn what_is_searched_for_is_text_and_never_a_pattern(Backend { profiles
     }
 }
 
-pub async fn who_has_the_grams_but_not_the_text_is_not_found(Backend { profiles, .. }: Backend) {
-    assert_found(&profiles, &[("cabca", "bcab abca"), ("xabcabx", "Somebody")], &[("abcab", "xabcabx")]).await;
+pub async fn what_is_searched_for_is_whole_in_one_name(Backend { profiles, .. }: Backend) {
+    let names = [("cabca", "bcab abca"), ("xabcabx", "Somebody"), ("abca", "bcab")];
+    assert_found(&profiles, &names, &[("abcab", "xabcabx")]).await;
 
     // Neither name alone has it.
-    assert_eq!(search(&profiles, "abxsome").await, []);
+    for nobody in ["abxsome", "abcabcab", "abca bcab"] {
+        assert_eq!(search(&profiles, nobody).await, [], "{nobody}");
+    }
 }
 
-pub async fn a_search_goes_on_past_a_thousand_who_have_only_the_grams(Backend { profiles, .. }: Backend) {
-    let wanted = sample::profile("xabcabx", "Wanted");
-    profiles.open(&wanted).await.unwrap();
-    at_once((0..1200).map(|_| {
-        let (profiles, decoy) = (profiles.clone(), sample::profile("cabca", "bcab abca"));
-        async move { profiles.open(&decoy).await.unwrap() }
-    }))
-    .await;
+pub async fn the_longest_text_is_found_in_the_longest_name(Backend { profiles, .. }: Backend) {
+    for last in ["\u{10ffff}", "\u{10fffe}", "🦀", "\u{e000}", "\u{d7ff}", "é", "b"] {
+        let name = "Ñ".repeat(24) + &"🦀".repeat(25) + last;
+        let profile = sample::profile("someone", &name);
+        profiles.open(&profile).await.unwrap();
 
-    let search = Search::parse("abcab").unwrap();
-    let found = walk(10, async |page| profiles.search(&search, page).await).await;
+        for start in [0, 1, 30, 49] {
+            let part: String = name.chars().skip(start).collect();
+            assert!(search(&profiles, &part).await.contains(&profile.id), "from {start} on, {last:?}");
+        }
+        assert_eq!(search(&profiles, &name).await, [profile.id], "{last:?}");
+    }
+    for nobody in ["Ñ".repeat(25), "🦀".repeat(27), "ñ🦀ñ".to_owned()] {
+        assert_eq!(search(&profiles, &nobody).await, [], "{nobody}");
+    }
+}
 
-    assert_eq!(found, [wanted]);
+pub async fn a_search_goes_on_past_thousands_who_do_not_match(Backend { profiles, .. }: Backend) {
+    // A text that is in so many places that an index of it is long, and in nobody new.
+    let wanted: Vec<_> = (0..250).map(|_| sample::profile("someone", &"x".repeat(50))).collect();
+    open_all(&profiles, &wanted).await;
+    open_all(&profiles, &(0..5000).map(|_| sample::profile("another", "Another")).collect::<Vec<_>>()).await;
+
+    let found = walk(10, async |page| profiles.search(&Search::parse("x").unwrap(), page).await).await;
+
+    assert_eq!(found, newest_first(wanted));
+}
+
+pub async fn a_text_that_few_or_many_have_is_found_in_each_once(Backend { profiles, .. }: Backend) {
+    // From a text that a few have to one that everybody has.
+    let name = |n: usize| match n % 100 {
+        0 => "Beatriz Lima",
+        1..50 => "Beatrice",
+        _ => "Bea",
+    };
+    let all: Vec<_> = (0..1500).map(|n| sample::profile(&format!("person_{n:04}"), name(n))).collect();
+    open_all(&profiles, &all).await;
+
+    for query in ["beatriz", "beatri", "bea", "e", "1234", "_00", "9"] {
+        let search = Search::parse(query).unwrap();
+        let expected: Vec<_> = all.iter().filter(|it| search.matches(&it.username, &it.name)).cloned().collect();
+        for limit in [7, 100] {
+            let found = walk(limit, async |page| profiles.search(&search, page).await).await;
+            assert_eq!(found, newest_first(expected.clone()), "{query}");
+        }
+    }
+}
+
+async fn open_all(profiles: &Arc<dyn ProfileStore>, all: &[Profile]) {
+    for some in all.chunks(500) {
+        at_once(some.iter().cloned().map(|profile| {
+            let profiles = profiles.clone();
+            async move { profiles.open(&profile).await.unwrap() }
+        }))
+        .await;
+    }
 }
 
 pub async fn search_follows_a_change_of_names(Backend { profiles, .. }: Backend) {
@@ -364,9 +412,20 @@ pub async fn search_follows_a_change_of_names(Backend { profiles, .. }: Backend)
     assert_eq!(search(&profiles, "quentin").await, [profile.id]);
     assert_eq!(search(&profiles, "alice").await, []);
 
+    // What the old and the new have in common stays, and so does what the other name still has.
+    let change = ProfileChange { username: Some("Andy".to_owned()), ..ProfileChange::default() };
+    profiles.update(profile.id, &change, NOW).await.unwrap();
+    for part in ["n", "ñand", "and", "nd"] {
+        assert_eq!(search(&profiles, part).await, [profile.id], "{part}");
+    }
+    for part in ["q", "quentin", "uentin", "ent", "tin"] {
+        assert_eq!(search(&profiles, part).await, [], "{part}");
+    }
+
     profiles.erase(profile.id, 100).await.unwrap();
-    assert_eq!(search(&profiles, "quentin").await, []);
-    assert_eq!(search(&profiles, "q").await, []);
+    for part in ["andy", "a", "n", "ú", "y"] {
+        assert_eq!(search(&profiles, part).await, [], "{part}");
+    }
 }
 
 pub async fn who_is_found_is_listed_newest_first(Backend { profiles, .. }: Backend) {

@@ -14,7 +14,7 @@ pub use cached::CachedProfiles;
 pub use directory::{Directory, ProfileDirectory};
 pub use keeper::ProfileKeeper;
 pub use profile::{Bio, Name, Profile, ProfileChange};
-pub use search::{Search, grams};
+pub use search::{Search, parts};
 pub use service::{Edit, OwnProfile, Parts, ProfileView, UserService};
 pub use store::{Follow, ProfileStore, Relation};
 

@@ -39,7 +39,7 @@ pub trait ProfileStore: Send + Sync {
     async fn update(&self, user: UserId, change: &ProfileChange, now: Timestamp) -> Result<Option<Profile>>;
 
     /// Profiles whose username or name has the text in it, newest first. May end early, with `next` set, when it
-    /// passed a thousand people who share the text's grams but not the text.
+    /// passed thousands of people without the text, which thousands of others have.
     async fn search(&self, search: &Search, page: PageRequest<UserId>) -> Result<Page<Profile, UserId>>;
 
     /// Makes `follower` follow `followee`.

@@ -106,7 +106,7 @@ async fn what_is_wrong_is_told_and_mended_while_it_is_served() {
     let young = stray.with_file_name("000000000000000000000177.webp");
     fs::write(&young, "its record may come").unwrap();
     let connection = Connection::open(server.data().join("echo.db")).unwrap();
-    let broken = "UPDATE posts SET like_count = like_count + 5; DELETE FROM profile_grams; UPDATE post_total SET posts = 0;
+    let broken = "UPDATE posts SET like_count = like_count + 5; DELETE FROM name_parts; UPDATE post_total SET posts = 0;
         INSERT INTO likes VALUES (x'00000000000000000000beef', x'00000000000000000000beef', x'00000000000000000000beef')";
     connection.execute_batch(broken).unwrap();
     let expected = [

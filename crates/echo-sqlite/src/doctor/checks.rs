@@ -154,16 +154,18 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "search",
         what: "profiles that are not found by name",
-        find: "SELECT n, username FROM profiles WHERE n NOT IN (SELECT id FROM profile_grams_docsize)",
+        find: "SELECT id, username FROM profiles
+             WHERE NOT EXISTS (SELECT 1 FROM name_parts WHERE part = lower(username) AND account = id)",
         mend: Mend::IndexProfile,
     },
     Check {
         name: "search-leftovers",
-        what: "names in the search of nobody",
-        find: "SELECT id, 'number ' || id FROM profile_grams_docsize WHERE id NOT IN (SELECT n FROM profiles)",
-        mend: Mend::With(&[
-            "DELETE FROM profile_grams WHERE rowid = ?1 AND NOT EXISTS (SELECT 1 FROM profiles WHERE n = ?1)",
-        ]),
+        what: "people who are found by names that they have not",
+        // SQLite lower-cases ASCII alone, and so cannot tell of other names.
+        find: "SELECT DISTINCT account, lower(hex(account)) FROM name_parts LEFT JOIN profiles ON profiles.id = account
+             WHERE profiles.id IS NULL OR (name NOT GLOB '*[^ -~]*'
+                 AND instr(lower(username), part) = 0 AND instr(lower(name), part) = 0)",
+        mend: Mend::IndexProfile,
     },
     Check {
         name: "posts-of-nobody",

@@ -12,7 +12,7 @@ use rusqlite::types::Value;
 use crate::{
     Database, SqlitePosts, SqliteProfiles,
     error::Outcome,
-    sql::{self, Sql, key},
+    sql::{Sql, key},
     users,
     writer::Tx,
 };
@@ -50,8 +50,12 @@ async fn batch(database: &Arc<Database>, mend: Mend, found: Vec<Found>, now: Tim
                 .await;
         }
         Mend::IndexProfile => {
-            let keys: Vec<_> = keys.collect();
-            return database.write("doctor.index", move |tx| keys.iter().try_for_each(|key| index(tx, key))).await;
+            let keys = keys.map(|key| id(&key).map(UserId)).collect::<Result<Vec<_>>>()?;
+            return database
+                .write("doctor.index", move |tx| {
+                    keys.into_iter().try_for_each(|account| users::index_again(tx, account))
+                })
+                .await;
         }
         _ => {}
     }
@@ -118,11 +122,6 @@ fn with(tx: &Tx<'_>, statements: &[&str], key: &Value) -> Outcome<()> {
         tx.prepare_cached(statement)?.execute([key])?;
     }
     Ok(())
-}
-
-fn index(tx: &Tx<'_>, number: &Value) -> Outcome<()> {
-    let id = tx.one("SELECT id FROM profiles WHERE n = ?1", [number], |row| sql::id(row, 0))?;
-    id.map_or(Ok(()), |id| users::index_again(tx, id))
 }
 
 fn id(key: &Value) -> Result<RawId> {

@@ -164,7 +164,8 @@ async fn what_belongs_to_nobody_goes() {
             "reactions-of-nobody",
         ),
         (format!("INSERT INTO sessions VALUES ({gone}, {gone}, 0, 0, x'', '', 0, 9e15, NULL)"), "sessions-of-nobody"),
-        ("INSERT INTO profile_grams (rowid, grams) VALUES (77, 'aa')".to_owned(), "search-leftovers"),
+        (format!("INSERT INTO name_parts VALUES ('nobody', {gone})"), "search-leftovers"),
+        ("INSERT INTO name_parts VALUES ('once', :ana)".to_owned(), "search-leftovers"),
     ] {
         small.sql(&sql.replace("9e15", "9000000000000000")).await;
         assert_eq!(small.findings().await, [(finding, 1)], "{sql}");
@@ -192,7 +193,7 @@ async fn a_profile_that_is_missing_is_opened_and_found() {
     let found = || async { SqliteProfiles(small.database.clone()).search(&search, page).await.unwrap().items.len() };
     assert_eq!(found().await, 1);
 
-    small.breaks("DELETE FROM profile_grams WHERE rowid IN (SELECT n FROM profiles)", &[("search", 3)]).await;
+    small.breaks("DELETE FROM name_parts", &[("search", 3)]).await;
     assert_eq!(found().await, 1);
 }
 
@@ -200,7 +201,8 @@ async fn a_profile_that_is_missing_is_opened_and_found() {
 async fn a_profile_goes_by_the_username_of_its_account() {
     let small = Small::new().await;
 
-    small.breaks("UPDATE profiles SET username = 'old' WHERE id = :ana", &[("usernames", 1)]).await;
+    let found = &[("usernames", 1), ("search", 1)];
+    small.breaks("UPDATE profiles SET username = 'old' WHERE id = :ana", found).await;
 }
 
 #[tokio::test]

@@ -8,8 +8,9 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use echo_media::HeldBlobs;
+use echo_sqlite::Snapshot;
 use rustix::{
     fs::{FlockOperation, flock},
     io::Errno,
@@ -46,12 +47,36 @@ impl DataDir {
     /// The folder, where an Echo has kept something.
     ///
     /// # Errors
-    /// When there is none: to make one would be to look into the wrong folder.
+    /// When there is none: to make one would be to look into the wrong folder. When its database cannot be used.
     pub(crate) fn existing(path: &Path) -> Result<Self> {
+        let data = Self::found(path)?;
+        data.require_schema()?;
+        Ok(data)
+    }
+
+    /// The folder, where there is a database, whatever state that is in.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub(crate) fn found(path: &Path) -> Result<Self> {
         if !path.join("echo.db").exists() && !swap::is_under_way(path) {
             bail!("there is no Echo in {} (set DATA_DIR to its data folder)", path.display());
         }
         Self::open(path)
+    }
+
+    /// Refuses a database without tables: opening it would make them, and nothing be wrong with it.
+    ///
+    /// # Errors
+    /// When it has none, or cannot be used.
+    pub(crate) fn require_schema(&self) -> Result<()> {
+        let database = self.database();
+        ensure!(
+            Snapshot::open(&database)?.schema()? > 0,
+            "the database {} is empty: restore a backup",
+            database.display()
+        );
+        Ok(())
     }
 
     pub(crate) fn database(&self) -> PathBuf {

@@ -23,7 +23,7 @@ pub(crate) struct Migrate {
 /// In one line, also when the folder is being served: an older Echo does not know what becomes of its tables.
 pub(crate) fn run(settings: &Settings, asked: &Migrate) -> Result<()> {
     settings.check()?;
-    let data = DataDir::existing(&settings.data.data_dir)?;
+    let data = DataDir::found(&settings.data.data_dir)?;
     let served = (!asked.plan).then(|| data.serve()).transpose()?;
     let planned = echo_sqlite::plan(&data.database())?;
     for step in &planned {

@@ -1,6 +1,10 @@
 //! `echod doctor` finds nothing where nothing is wrong, and what is wrong where something is.
 
-use std::{fs, time::SystemTime};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
 
 use reqwest::multipart::Form;
 use rusqlite::Connection;
@@ -8,9 +12,9 @@ use serde_json::Value;
 
 use crate::{
     app::{Person, Post, eventually},
-    cli::said,
+    cli::{complaint, said},
     client::Blocks,
-    echod::OwnServer,
+    echod::{OwnServer, echod, own_folder, run},
     picture::png,
 };
 
@@ -29,6 +33,16 @@ fn wrong(report: &Value) -> Vec<(&str, u64)> {
 async fn show(person: &Person) -> Post {
     let form = Form::new().text_block(0, "look").image_block(1, png(64, 48));
     Post::from(&person.post("/api/posts").form(form).await.expect(201).data())
+}
+
+/// Leaves an old image that no record names.
+fn leave_stray(data: &Path) -> PathBuf {
+    let shard = data.join("media/77");
+    fs::create_dir_all(&shard).unwrap();
+    let stray = shard.join("000000000000000000000077.webp");
+    fs::write(&stray, "of nobody").unwrap();
+    fs::File::options().write(true).open(&stray).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    stray
 }
 
 /// People who do a bit of everything, and some of whom go.
@@ -98,11 +112,7 @@ async fn what_is_wrong_is_told_and_mended_while_it_is_served() {
     let post = show(&ana).await;
     let done = async || examine(&server, &[]).0["events"].as_array().unwrap().iter().all(|lag| lag["waiting"] == 0);
     eventually("events are handled", std::time::Duration::from_secs(10), done).await;
-    let shard = server.data().join("media/77");
-    fs::create_dir_all(&shard).unwrap();
-    let stray = shard.join("000000000000000000000077.webp");
-    fs::write(&stray, "of nobody").unwrap();
-    fs::File::options().write(true).open(&stray).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    let stray = leave_stray(&server.data());
     let young = stray.with_file_name("000000000000000000000177.webp");
     fs::write(&young, "its record may come").unwrap();
     let connection = Connection::open(server.data().join("echo.db")).unwrap();
@@ -153,4 +163,20 @@ async fn what_cannot_be_mended_is_told_all_the_same() {
     let (report, healthy) = examine(&server, &["--repair"]);
 
     assert!(!healthy && wrong(&report) == [("images-without-file", 1)], "{report:#}");
+}
+
+#[test]
+fn an_empty_database_is_no_echo() {
+    let Some(folder) = own_folder() else { return };
+    let database = folder.path().join("echo.db");
+    fs::write(&database, "").unwrap();
+    let stray = leave_stray(folder.path());
+
+    for command in [&["doctor"][..], &["doctor", "--repair"], &["backup", "x.tar"], &["user", "list"]] {
+        let refused = complaint(&run(echod(folder.path()).args(command), ""));
+        assert!(refused.contains("is empty: restore a backup"), "{refused}");
+    }
+
+    assert_eq!(fs::metadata(&database).unwrap().len(), 0);
+    assert!(stray.exists());
 }

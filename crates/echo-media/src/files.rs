@@ -27,7 +27,7 @@ const CHUNK: usize = 64 << 10;
 /// No blob takes that long to write: what is older, a crash has left. Other processes may write to the folder too.
 const STALE: Duration = Duration::from_secs(3600);
 
-pub(crate) const UNFINISHED: &str = "unfinished";
+const UNFINISHED: &str = "unfinished";
 
 /// Keeps each blob in a file of its own, spread over 256 folders by the end of its id.
 pub struct FileBlobs {
@@ -57,10 +57,6 @@ impl FileBlobs {
     /// Where the blob lies; `None` when the name is no name of ours.
     fn path(&self, name: &str) -> Option<PathBuf> {
         place(name).map(|place| self.folder.join(place))
-    }
-
-    pub(crate) fn folder(&self) -> &Path {
-        &self.folder
     }
 }
 

@@ -13,5 +13,5 @@ mod pipeline;
 
 pub use files::FileBlobs;
 pub use held::HeldBlobs;
-pub use listing::BlobFile;
+pub use listing::{BlobFile, BlobFolder};
 pub use pipeline::ImageThreads;

@@ -8,7 +8,7 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Result;
 use clap::Args;
 use echo_domain::{Clock, doctor::Doctor};
-use echo_media::FileBlobs;
+use echo_media::BlobFolder;
 use echo_sqlite::{Database, Options, SqliteDoctor};
 
 use crate::{
@@ -24,7 +24,7 @@ use report::Report;
 #[command(
     after_help = "Looks at SQLite's own checks, counts against a recount, records of what is gone, images without a \
     file and files without a record, the search for people, and events that wait. It reads everything once. What a \
-    waiting event is still to do is not wrong.\n\n\
+    waiting event is still to do is not wrong. Without --repair, it changes nothing.\n\n\
     Exits with 0 when everything fits together, else with 1. docs/operations.md has what each check means."
 )]
 pub(crate) struct DoctorArgs {
@@ -56,7 +56,7 @@ pub(crate) fn run(settings: &Settings, asked: &DoctorArgs) -> Result<ExitCode> {
 
 async fn examine(data: &DataDir, database: &Arc<Database>, repair: bool) -> Result<Report> {
     let doctor = SqliteDoctor(database.clone());
-    let blobs = FileBlobs::open(&data.media())?;
+    let images = BlobFolder(data.media());
     let mut mended = Vec::new();
     if repair {
         mended = doctor.mend(SystemClock.now()).await?;
@@ -65,9 +65,9 @@ async fn examine(data: &DataDir, database: &Arc<Database>, repair: bool) -> Resu
     let mut examination = doctor.examine(now).await?;
     if examination.is_readable() {
         if repair {
-            mended.extend(files::mend(&doctor, &blobs).await?);
+            mended.extend(files::mend(&doctor, &images).await?);
         }
-        examination.checks.extend(files::check(&doctor, &blobs).await?);
+        examination.checks.extend(files::check(&doctor, &images).await?);
     }
     Ok(Report { now, served: data.is_served(), mended, examination })
 }

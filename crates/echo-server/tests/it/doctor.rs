@@ -8,6 +8,7 @@ use std::{
 
 use reqwest::multipart::Form;
 use rusqlite::Connection;
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::{
@@ -140,6 +141,8 @@ async fn what_is_wrong_is_told_and_mended_while_it_is_served() {
     let mended = report["mended"].as_array().unwrap();
     assert!(mended.iter().any(|it| it["check"] == "like-counts" && it["mended"] == 7), "{report:#}");
     assert!(!stray.exists() && young.exists());
+    let aside = server.data().join("media/strays");
+    assert_eq!(fs::read_to_string(aside.join("77/000000000000000000000077.webp")).unwrap(), "of nobody");
     ana.like(&post).await;
 }
 
@@ -158,11 +161,15 @@ async fn what_cannot_be_mended_is_told_all_the_same() {
         connection.query_row(sql, [&name], |row| row.get::<_, i64>(0)).unwrap() == 1
     };
     eventually("the image is kept", std::time::Duration::from_secs(10), kept).await;
-    fs::remove_file(server.data().join("media").join(&name[22..24]).join(&name)).unwrap();
+    let file = server.data().join("media").join(&name[22..24]).join(&name);
+    let empty = || fs::write(&file, "");
+    let gone = || fs::remove_file(&file);
 
-    let (report, healthy) = examine(&server, &["--repair"]);
-
-    assert!(!healthy && wrong(&report) == [("images-without-file", 1)], "{report:#}");
+    for lose in [&empty as &dyn Fn() -> _, &gone] {
+        lose().unwrap();
+        let (report, healthy) = examine(&server, &["--repair"]);
+        assert!(!healthy && wrong(&report) == [("images-without-file", 1)], "{report:#}");
+    }
 }
 
 #[test]
@@ -179,4 +186,36 @@ fn an_empty_database_is_no_echo() {
 
     assert_eq!(fs::metadata(&database).unwrap().len(), 0);
     assert!(stray.exists());
+}
+
+#[tokio::test]
+async fn looking_makes_and_removes_nothing() {
+    let Some(mut server) = OwnServer::start().await else { return };
+    server.stop(Signal::TERM);
+    let media = server.data().join("media");
+    let half = media.join("unfinished/half");
+    fs::write(&half, "").unwrap();
+    fs::File::options().write(true).open(&half).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    fs::create_dir(media.join("removed")).unwrap();
+    let before = everything_in(&server.data());
+
+    assert!(said(&server.run(&["doctor"], "")).contains("Everything fits together."));
+
+    assert_eq!(everything_in(&server.data()), before);
+    fs::remove_dir_all(&media).unwrap();
+    assert!(said(&server.run(&["doctor"], "")).contains("Everything fits together."));
+    assert!(!media.exists());
+}
+
+fn everything_in(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(everything_in(&path));
+        }
+        found.push(path);
+    }
+    found.sort();
+    found
 }

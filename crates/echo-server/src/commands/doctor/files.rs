@@ -4,19 +4,19 @@ use std::{collections::HashSet, path::PathBuf, time::Duration};
 
 use anyhow::Result;
 use echo_domain::doctor::{Checked, Cure, Doctor, NamedBlob};
-use echo_media::{BlobFile, FileBlobs};
+use echo_media::{BlobFile, BlobFolder, FileBlobs};
 
 /// Records come before their files, so a file without a record is one to remove. This long it is left alone all the same.
 const GRACE: Duration = Duration::from_secs(3600);
 
-pub(super) async fn check(doctor: &dyn Doctor, blobs: &FileBlobs) -> Result<[Checked; 2]> {
-    let stray = stray(doctor, blobs).await?;
-    let lost = lost(doctor, blobs).await?;
+pub(super) async fn check(doctor: &dyn Doctor, images: &BlobFolder) -> Result<[Checked; 2]> {
+    let stray = stray(doctor, images).await?;
+    let lost = lost(doctor, images).await?;
     let strays = stray.iter().map(|file| file.place.display().to_string());
     Ok([
         Checked {
             name: "images-without-file",
-            what: "files that records of images name and that are not there",
+            what: "files that records of images name and that are not there, or empty",
             wrong: lost.len() as u64,
             examples: lost.iter().take(Checked::EXAMPLES).map(|blob| blob.name.clone()).collect(),
             cure: Cure::Person,
@@ -31,25 +31,25 @@ pub(super) async fn check(doctor: &dyn Doctor, blobs: &FileBlobs) -> Result<[Che
     ])
 }
 
-/// Removes the files that nothing names.
-pub(super) async fn mend(doctor: &dyn Doctor, blobs: &FileBlobs) -> Result<Option<(&'static str, u64)>> {
-    let stray = stray(doctor, blobs).await?;
-    stray.iter().try_for_each(|file| blobs.remove_file(file))?;
+/// Moves the files that nothing names aside. They stay, for it may be the records that are not what they should be.
+pub(super) async fn mend(doctor: &dyn Doctor, images: &BlobFolder) -> Result<Option<(&'static str, u64)>> {
+    let stray = stray(doctor, images).await?;
+    stray.iter().try_for_each(|file| images.set_aside(file))?;
     Ok((!stray.is_empty()).then_some(("files-without-record", stray.len() as u64)))
 }
 
 /// The files are listed first: whatever names one of them by now is among the records.
-async fn stray(doctor: &dyn Doctor, blobs: &FileBlobs) -> Result<Vec<BlobFile>> {
-    let mut files = blobs.files()?;
+async fn stray(doctor: &dyn Doctor, images: &BlobFolder) -> Result<Vec<BlobFile>> {
+    let mut files = images.files()?;
     let named = places(&doctor.named_blobs().await?);
     files.retain(|file| file.age > GRACE && !named.contains(&file.place));
     Ok(files)
 }
 
 /// The records are read first, and again: what is gone by then was removed in between, record and file.
-async fn lost(doctor: &dyn Doctor, blobs: &FileBlobs) -> Result<Vec<NamedBlob>> {
+async fn lost(doctor: &dyn Doctor, images: &BlobFolder) -> Result<Vec<NamedBlob>> {
     let mut named = doctor.named_blobs().await?;
-    let there: HashSet<_> = blobs.files()?.into_iter().map(|file| file.place).collect();
+    let there: HashSet<_> = images.files()?.into_iter().filter(|file| file.length > 0).map(|file| file.place).collect();
     named.retain(|blob| blob.needed && FileBlobs::place(&blob.name).is_none_or(|place| !there.contains(&place)));
     if !named.is_empty() {
         let now: HashSet<_> =

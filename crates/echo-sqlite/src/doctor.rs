@@ -4,19 +4,21 @@ mod checks;
 mod mend;
 #[cfg(test)]
 mod tests;
+mod unreadable;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use echo_domain::{
     Result, Timestamp,
-    doctor::{Checked, Cure, Doctor, Examination, Lag, NamedBlob},
+    doctor::{Checked, Cure, DATABASE, Doctor, Examination, Lag, Mended, NamedBlob},
 };
-use rusqlite::{Connection, Row, types::Value};
+use rusqlite::{Connection, Row};
 
 use crate::{Database, media::named_blobs, snapshot};
 
-use checks::{CHECKS, Check, Mend};
+use checks::{Check, Mend};
+use unreadable::unreadable;
 
 /// Examines and mends a database on SQLite. Its statements read whole tables, and so pass by `sql::prepare`:
 /// no request runs them.
@@ -25,26 +27,16 @@ pub struct SqliteDoctor(pub Arc<Database>);
 #[async_trait]
 impl Doctor for SqliteDoctor {
     async fn examine(&self, now: Timestamp) -> Result<Examination> {
-        self.0
-            .read("doctor.examine", move |conn| {
-                let mut checks = vec![integrity(conn)?];
-                for check in CHECKS {
-                    checks.push(look(conn, check, now)?);
-                }
-                Ok(Examination { checks, lags: lags(conn)? })
-            })
-            .await
+        self.0.read("doctor.examine", move |conn| Ok(examine(conn, now))).await
     }
 
-    async fn mend(&self, now: Timestamp) -> Result<Vec<(&'static str, u64)>> {
-        let mut mended = Vec::new();
-        for check in CHECKS.iter().filter(|check| check.cure() == Cure::Mend) {
-            let n = mend::all(&self.0, check, now).await?;
-            if n > 0 {
-                mended.push((check.name, n));
-            }
+    async fn mend(&self, now: Timestamp) -> Result<Vec<Mended>> {
+        // Through an index that lacks a row, what is there seems to be gone, and would then be removed.
+        let readable = self.0.read("doctor.readable", |conn| Ok(is_sound(conn).then(|| is_readable(conn)))).await?;
+        match readable {
+            Some(readable) => Ok(mend::all(&self.0, readable, now).await),
+            None => Ok(Vec::new()),
         }
-        Ok(mended)
     }
 
     async fn named_blobs(&self) -> Result<Vec<NamedBlob>> {
@@ -52,44 +44,74 @@ impl Doctor for SqliteDoctor {
     }
 }
 
-/// What a check's statement finds: what to mend, and how to tell of it.
-struct Found {
-    key: Value,
-    told: String,
+fn examine(conn: &Connection, now: Timestamp) -> Examination {
+    let mut checks = vec![integrity(conn)];
+    if checks[0].wrong > 0 {
+        return Examination { checks, lags: Vec::new() };
+    }
+    let unreadable = unreadable(conn);
+    let readable = unreadable.wrong == 0;
+    checks.push(unreadable);
+    checks.extend(checks::possible(readable).map(|check| look(conn, check, now)));
+    let lags = lags(conn).unwrap_or_else(|error| {
+        checks.push(Checked::failed("events", error));
+        Vec::new()
+    });
+    Examination { checks, lags }
 }
 
-fn integrity(conn: &Connection) -> rusqlite::Result<Checked> {
-    let damages = snapshot::integrity(conn)?;
-    Ok(Checked {
-        name: "database",
+fn is_sound(conn: &Connection) -> bool {
+    integrity(conn).wrong == 0
+}
+
+fn is_readable(conn: &Connection) -> bool {
+    unreadable(conn).wrong == 0
+}
+
+fn integrity(conn: &Connection) -> Checked {
+    // What keeps SQLite from looking is damage, too.
+    let damages = snapshot::integrity(conn).unwrap_or_else(|error| vec![error.to_string()]);
+    Checked {
+        name: DATABASE,
         what: "damages of the database's file",
         wrong: damages.len() as u64,
         examples: damages.into_iter().take(Checked::EXAMPLES).collect(),
-        cure: Cure::Person,
-    })
+        cure: Cure::Restore,
+    }
 }
 
-fn look(conn: &Connection, check: &Check, now: Timestamp) -> rusqlite::Result<Checked> {
-    let (wrong, found) = find(conn, check, now, Checked::EXAMPLES)?;
-    let examples = found.into_iter().map(|found| found.told).collect();
-    Ok(Checked { name: check.name, what: check.what, wrong, examples, cure: check.cure() })
+fn look(conn: &Connection, check: &Check, now: Timestamp) -> Checked {
+    let (mut wrong, mut examples) = (0, Vec::new());
+    let found = find(conn, check, now, |row| {
+        wrong += 1;
+        if examples.len() < Checked::EXAMPLES {
+            let told = row.get_ref(1)?.as_bytes_or_null()?.unwrap_or_default();
+            examples.push(String::from_utf8_lossy(told).into_owned());
+        }
+        Ok(())
+    });
+    match found {
+        Ok(()) => Checked { name: check.name, what: check.what, wrong, examples, cure: check.cure() },
+        Err(error) => Checked::failed(check.name, error),
+    }
 }
 
-/// How many there are, and the first `most` of them.
-fn find(conn: &Connection, check: &Check, now: Timestamp, most: usize) -> rusqlite::Result<(u64, Vec<Found>)> {
+/// Hands on each row that the check's statement finds: its key, and what tells of it.
+fn find(
+    conn: &Connection,
+    check: &Check,
+    now: Timestamp,
+    mut each: impl FnMut(&Row<'_>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
     let mut statement = conn.prepare(&format!("{} {}", checks::PENDING, check.find))?;
     if statement.parameter_count() > 0 {
         statement.raw_bind_parameter(1, now.millis())?;
     }
     let mut rows = statement.raw_query();
-    let (mut wrong, mut found) = (0, Vec::new());
     while let Some(row) = rows.next()? {
-        wrong += 1;
-        if found.len() < most {
-            found.push(Found { key: row.get(0)?, told: row.get(1)? });
-        }
+        each(row)?;
     }
-    Ok((wrong, found))
+    Ok(())
 }
 
 fn lags(conn: &Connection) -> rusqlite::Result<Vec<Lag>> {

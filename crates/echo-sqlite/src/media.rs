@@ -211,7 +211,8 @@ pub(crate) fn named_blobs(conn: &Connection) -> rusqlite::Result<Vec<NamedBlob>>
     Ok(blobs)
 }
 
-fn media_of(row: &Row<'_>) -> rusqlite::Result<Media> {
+/// From the columns `image, account, holder, expires`.
+pub(crate) fn media_of(row: &Row<'_>) -> rusqlite::Result<Media> {
     let holder: Option<String> = row.get(2)?;
     let expires: Option<i64> = row.get(3)?;
     Ok(Media {

@@ -21,7 +21,8 @@ use crate::{
     writer::Tx,
 };
 
-use rows::{comment_of, content, like_of, post_of};
+pub(crate) use rows::post_of;
+use rows::{comment_of, content, like_of};
 use traces::{add_comment, erase_traces, refuse_barred, remove_comment, set_like};
 
 /// Keeps posts, likes and comments in SQLite.

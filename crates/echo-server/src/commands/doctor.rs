@@ -7,9 +7,12 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Result;
 use clap::Args;
-use echo_domain::{Clock, doctor::Doctor};
+use echo_domain::{
+    Clock,
+    doctor::{Checked, Cure, DATABASE, Doctor, Examination},
+};
 use echo_media::BlobFolder;
-use echo_sqlite::{Database, Options, SqliteDoctor};
+use echo_sqlite::{Database, OpenError, Options, SqliteDoctor};
 
 use crate::{
     config::Settings,
@@ -42,16 +45,26 @@ pub(crate) struct DoctorArgs {
 /// In one line, when it cannot look.
 pub(crate) fn run(settings: &Settings, asked: &DoctorArgs) -> Result<ExitCode> {
     settings.check()?;
-    let data = DataDir::existing(&settings.data.data_dir)?;
-    let database = Database::open(&data.database(), Options { readers: 1, ..Options::default() })?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let data = DataDir::found(&settings.data.data_dir)?;
     let waiting = progress::waiting("Looking through everything");
-    let report = runtime.block_on(examine(&data, &database, asked.repair));
+    let report = look(&data, asked.repair);
     waiting.finish_and_clear();
-    database.close();
-    let report = report?;
+    let report = match report {
+        // What keeps it from being opened is a finding like any other.
+        Err(error) if matches!(error.downcast_ref(), Some(OpenError::Damaged { .. })) => damaged(&data, &error),
+        report => report?,
+    };
     say(&if asked.json { report.json()? } else { report.text() })?;
     Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn look(data: &DataDir, repair: bool) -> Result<Report> {
+    data.require_schema()?;
+    let database = Database::open(&data.database(), Options { readers: 1, ..Options::default() })?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let report = runtime.block_on(examine(data, &database, repair));
+    database.close();
+    report
 }
 
 async fn examine(data: &DataDir, database: &Arc<Database>, repair: bool) -> Result<Report> {
@@ -65,9 +78,21 @@ async fn examine(data: &DataDir, database: &Arc<Database>, repair: bool) -> Resu
     let mut examination = doctor.examine(now).await?;
     if examination.is_readable() {
         if repair {
-            mended.extend(files::mend(&doctor, &images).await?);
+            mended.extend(files::mend(&doctor, &images).await);
         }
-        examination.checks.extend(files::check(&doctor, &images).await?);
+        examination.checks.extend(files::check(&doctor, &images).await);
     }
     Ok(Report { now, served: data.is_served(), mended, examination })
+}
+
+fn damaged(data: &DataDir, error: &anyhow::Error) -> Report {
+    let database = Checked {
+        name: DATABASE,
+        what: "damages of the database's file",
+        wrong: 1,
+        examples: vec![error.to_string()],
+        cure: Cure::Restore,
+    };
+    let examination = Examination { checks: vec![database], lags: Vec::new() };
+    Report { now: SystemClock.now(), served: data.is_served(), mended: Vec::new(), examination }
 }

@@ -143,6 +143,9 @@ async fn what_is_wrong_is_told_and_mended_while_it_is_served() {
     assert!(!stray.exists() && young.exists());
     let aside = server.data().join("media/strays");
     assert_eq!(fs::read_to_string(aside.join("77/000000000000000000000077.webp")).unwrap(), "of nobody");
+    let moved = mended.iter().find(|it| it["check"] == "files-without-record").unwrap();
+    let told = moved["told"][0].as_str().unwrap();
+    assert!(told.starts_with("moved to ") && told.ends_with("/media/strays"), "{told}");
     ana.like(&post).await;
 }
 
@@ -169,6 +172,55 @@ async fn what_cannot_be_mended_is_told_all_the_same() {
         lose().unwrap();
         let (report, healthy) = examine(&server, &["--repair"]);
         assert!(!healthy && wrong(&report) == [("images-without-file", 1)], "{report:#}");
+    }
+}
+
+#[tokio::test]
+async fn what_fails_to_be_mended_is_told() {
+    let Some(server) = OwnServer::start().await else { return };
+    let connection = Connection::open(server.data().join("echo.db")).unwrap();
+    connection
+        .execute_batch("INSERT INTO likes VALUES (x'00', x'00', x'00'); UPDATE post_total SET posts = 9")
+        .unwrap();
+
+    let repaired = server.run(&["doctor", "--repair"], "");
+
+    let text = String::from_utf8_lossy(&repaired.stdout);
+    assert_eq!(repaired.status.code(), Some(1), "{text}");
+    assert!(
+        text.contains("mended  post-total: 1\nmended  reactions-to-nothing: 0, but not 1\n          00: "),
+        "{text}"
+    );
+    assert!(text.contains("WRONG   reactions-to-nothing: 1 posts"), "{text}");
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_told_and_left_alone() {
+    let Some(mut server) = OwnServer::start().await else { return };
+    live(&server).await;
+    server.stop(Signal::TERM);
+    let database = server.data().join("echo.db");
+    let sound = fs::read(&database).unwrap();
+    let root = "SELECT rootpage FROM sqlite_schema WHERE name = 'posts'";
+    let page: i64 = Connection::open(&database).unwrap().query_row(root, [], |row| row.get(0)).unwrap();
+    let page = 4096 * (usize::try_from(page).unwrap() - 1);
+    // A page of it, and so much that SQLite does not open it.
+    for pages in [page..page + 4096, 4096..sound.len()] {
+        let mut damaged = sound.clone();
+        damaged[pages].fill(0xa5);
+        fs::write(&database, &damaged).unwrap();
+        let stray = leave_stray(&server.data());
+
+        for arguments in [&[][..], &["--repair"]] {
+            let (report, healthy) = examine(&server, arguments);
+            assert!(!healthy, "{report:#}");
+            assert_eq!(wrong(&report).into_iter().map(|(name, _)| name).collect::<Vec<_>>(), ["database"]);
+            assert_eq!(report["mended"], serde_json::json!([]));
+        }
+        let text = server.run(&["doctor"], "");
+        let text = String::from_utf8_lossy(&text.stdout);
+        assert!(text.contains("restore a backup") && !text.contains("--repair"), "{text}");
+        assert!(stray.exists() && fs::read(&database).unwrap() == damaged);
     }
 }
 

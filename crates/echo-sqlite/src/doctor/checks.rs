@@ -1,7 +1,7 @@
 //! What is looked at: one statement per check, which selects a row for each thing that is wrong, with its key and words
 //! that tell of it. Ids are told as clients know them.
 
-use echo_domain::doctor::{Cure, UNREADABLE};
+use echo_domain::doctor::Cure;
 
 /// One thing to look at.
 pub(super) struct Check {
@@ -42,12 +42,15 @@ impl Check {
 }
 
 /// The events that a consumer has not confirmed, by whom they are about: what follows from these is not done yet, and so
-/// nothing is wrong.
+/// nothing is wrong. Without those that are about nobody: nothing is `NOT IN` what has a NULL.
 pub(super) const PENDING: &str = "WITH consumers(name) AS (VALUES ('users'), ('posts'), ('media')),
     pending(consumer, subject) AS MATERIALIZED (
-        SELECT consumers.name, unhex(coalesce(events.body ->> '$.post', events.body ->> '$.account', ''))
-        FROM consumers LEFT JOIN event_consumers ON event_consumers.name = consumers.name
-        JOIN events ON events.position > coalesce(event_consumers.position, 0) AND json_valid(events.body))";
+        SELECT * FROM (
+            SELECT consumers.name, CASE WHEN json_valid(events.body)
+                THEN unhex(coalesce(events.body ->> '$.post', events.body ->> '$.account')) END AS subject
+            FROM consumers LEFT JOIN event_consumers ON event_consumers.name = consumers.name
+            JOIN events ON events.position > coalesce(event_consumers.position, 0))
+        WHERE subject IS NOT NULL)";
 
 pub(super) const LAGS: &str = "WITH consumers(name) AS (VALUES ('users'), ('posts'), ('media'))
     SELECT consumers.name, count(events.position), min(events.at)
@@ -55,11 +58,11 @@ pub(super) const LAGS: &str = "WITH consumers(name) AS (VALUES ('users'), ('post
     LEFT JOIN events ON events.position > coalesce(event_consumers.position, 0)
     GROUP BY consumers.name ORDER BY consumers.name";
 
-/// Whether the holder of an image in `media` shows it.
+/// Whether the holder of an image in `media` shows it. Fails on what is no content of a post.
 macro_rules! shown {
     () => {
         "CASE substr(coalesce(holder, ''), 1, 5)
-             WHEN 'post:' THEN EXISTS (SELECT 1 FROM posts, json_each(iif(json_valid(content), content, '[]')) AS block
+             WHEN 'post:' THEN EXISTS (SELECT 1 FROM posts, json_each(content) AS block
                  WHERE posts.id = unhex(substr(holder, 6)) AND block.value ->> '$.image.id' = lower(hex(media.id)))
              WHEN 'profi' THEN EXISTS (SELECT 1 FROM profiles
                  WHERE profiles.id = unhex(substr(holder, 9)) AND picture_media = media.id)
@@ -68,14 +71,6 @@ macro_rules! shown {
 }
 
 pub(super) const CHECKS: &[Check] = &[
-    Check {
-        name: UNREADABLE,
-        what: "posts, images and events that cannot be read",
-        find: "SELECT id, 'post ' || lower(hex(id)) FROM posts WHERE NOT json_valid(content)
-             UNION ALL SELECT id, 'image ' || lower(hex(id)) FROM media WHERE NOT json_valid(image)
-             UNION ALL SELECT position, 'event ' || position FROM events WHERE NOT json_valid(body)",
-        mend: Mend::Person,
-    },
     Check {
         name: "like-counts",
         what: "posts whose count of likes is wrong",
@@ -189,34 +184,6 @@ pub(super) const CHECKS: &[Check] = &[
         mend: Mend::EraseTraces,
     },
     Check {
-        name: "images-unshown",
-        what: "images kept for what does not show them",
-        find: concat!(
-            "SELECT id, lower(hex(id)) || ' for ' || coalesce(holder, 'nothing') FROM media WHERE expires IS NULL
-                 AND doomed = 0 AND NOT ",
-            shown!(),
-            " AND ('media', account) NOT IN pending
-              AND (holder IS NULL OR ('media', unhex(substr(holder, instr(holder, ':') + 1))) NOT IN pending)"
-        ),
-        mend: Mend::With(&[concat!(
-            "UPDATE media SET doomed = 1 WHERE id = ?1 AND expires IS NULL AND NOT ",
-            shown!()
-        )]),
-    },
-    Check {
-        name: "images-missing",
-        what: "images shown by a post or profile that have no record",
-        find: "SELECT wanted, by || ' shows ' || lower(hex(wanted)) FROM
-                 (SELECT unhex(block.value ->> '$.image.id') AS wanted, 'post ' || lower(hex(posts.id)) AS by
-                  FROM posts, json_each(iif(json_valid(content), content, '[]')) AS block
-                  WHERE block.value ->> '$.type' = 'image' AND ('posts', author) NOT IN pending
-                  UNION ALL
-                  SELECT picture_media, 'profile ' || lower(hex(id)) FROM profiles
-                  WHERE picture_media IS NOT NULL AND ('users', id) NOT IN pending)
-             WHERE NOT EXISTS (SELECT 1 FROM media WHERE id = wanted AND doomed = 0)",
-        mend: Mend::Person,
-    },
-    Check {
         name: "images-overdue",
         what: "images whose time was over more than ten minutes ago",
         find: "SELECT id, lower(hex(id)) FROM media WHERE doomed = 0 AND expires < ?1 - 600000",
@@ -243,3 +210,40 @@ pub(super) const CHECKS: &[Check] = &[
         mend: Mend::Person,
     },
 ];
+
+/// Those that read what posts and images' records say. They are wrong as long as one of these cannot be read.
+pub(super) const IMAGE_CHECKS: &[Check] = &[
+    Check {
+        name: "images-unshown",
+        what: "images kept for what does not show them",
+        find: concat!(
+            "SELECT id, lower(hex(id)) || ' for ' || coalesce(holder, 'nothing') FROM media WHERE expires IS NULL
+                 AND doomed = 0 AND NOT ",
+            shown!(),
+            " AND ('media', account) NOT IN pending
+              AND (holder IS NULL OR ('media', unhex(substr(holder, instr(holder, ':') + 1))) NOT IN pending)"
+        ),
+        mend: Mend::With(&[concat!(
+            "UPDATE media SET doomed = 1 WHERE id = ?1 AND expires IS NULL AND NOT ",
+            shown!()
+        )]),
+    },
+    Check {
+        name: "images-missing",
+        what: "images shown by a post or profile that have no record",
+        find: "SELECT wanted, by || ' shows ' || lower(hex(wanted)) FROM
+                 (SELECT unhex(block.value ->> '$.image.id') AS wanted, 'post ' || lower(hex(posts.id)) AS by
+                  FROM posts, json_each(content) AS block
+                  WHERE block.value ->> '$.type' = 'image' AND ('posts', author) NOT IN pending
+                  UNION ALL
+                  SELECT picture_media, 'profile ' || lower(hex(id)) FROM profiles
+                  WHERE picture_media IS NOT NULL AND ('users', id) NOT IN pending)
+             WHERE NOT EXISTS (SELECT 1 FROM media WHERE id = wanted AND doomed = 0)",
+        mend: Mend::Person,
+    },
+];
+
+/// All that can be made.
+pub(super) fn possible(readable: bool) -> impl Iterator<Item = &'static Check> {
+    CHECKS.iter().chain(if readable { IMAGE_CHECKS } else { &[] })
+}

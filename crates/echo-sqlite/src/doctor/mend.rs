@@ -1,13 +1,15 @@
 //! Mends what checks find: through the stores where there is a method for it, so that counts and events come with it.
 
-use std::sync::Arc;
+use std::{error::Error as _, sync::Arc};
 
 use echo_domain::{
     Error, Event, PostId, RawId, Result, Timestamp, UserId,
+    doctor::{Cure, Mended},
     posts::PostStore,
     users::{Profile, ProfileChange, ProfileStore},
 };
 use rusqlite::types::Value;
+use tokio::task::JoinSet;
 
 use crate::{
     Database, SqlitePosts, SqliteProfiles,
@@ -17,64 +19,105 @@ use crate::{
     writer::Tx,
 };
 
-use super::{Check, Found, Mend, find};
+use super::{Check, Mend, checks, find};
 
-/// As many as are found at a time, and mended before looking again.
+/// As many as are mended at a time. Those share commits.
 const BATCH: usize = 500;
 /// As many rows as one write removes.
 const ROWS: usize = 500;
+/// Mending one thing may show another: a profile that is opened has no follows counted.
+const ROUNDS: usize = 5;
 
-/// Mends what the check finds, until it finds nothing or what it finds does not get less. Returns how many.
-pub(super) async fn all(database: &Arc<Database>, check: &'static Check, now: Timestamp) -> Result<u64> {
-    let look = || database.read("doctor.find", move |conn| Ok(find(conn, check, now, BATCH)?));
-    let (first, mut found) = look().await?;
-    let mut left = first;
-    while left > 0 {
-        batch(database, check.mend, found, now).await?;
-        let (still, more) = look().await?;
-        if still >= left {
+/// Mends what all checks find, until a round mends nothing more.
+pub(super) async fn all(database: &Arc<Database>, readable: bool, now: Timestamp) -> Vec<Mended> {
+    let checks: Vec<_> = checks::possible(readable).filter(|check| check.cure() == Cure::Mend).collect();
+    let mut all: Vec<_> = checks.iter().map(|check| Mended::nothing(check.name)).collect();
+    for _ in 0..ROUNDS {
+        let mut done = 0;
+        for (check, mended) in checks.iter().zip(&mut all) {
+            let this_time = found_by(database, check, now).await;
+            done += this_time.done;
+            // What failed before may have been mended now.
+            *mended = Mended { done: mended.done + this_time.done, ..this_time };
+        }
+        if done == 0 {
             break;
         }
-        (left, found) = (still, more);
     }
-    Ok(first.saturating_sub(left))
+    all.retain(|mended| !mended.is_nothing());
+    all
 }
 
-async fn batch(database: &Arc<Database>, mend: Mend, found: Vec<Found>, now: Timestamp) -> Result<()> {
-    let keys = found.into_iter().map(|found| found.key);
-    match mend {
-        Mend::With(statements) => {
-            let keys: Vec<_> = keys.collect();
-            return database
-                .write("doctor.mend", move |tx| keys.iter().try_for_each(|key| with(tx, statements, key)))
-                .await;
-        }
-        Mend::IndexProfile => {
-            let keys = keys.map(|key| id(&key).map(UserId)).collect::<Result<Vec<_>>>()?;
-            return database
-                .write("doctor.index", move |tx| {
-                    keys.into_iter().try_for_each(|account| users::index_again(tx, account))
-                })
-                .await;
-        }
-        _ => {}
+/// Mends what one check finds.
+async fn found_by(database: &Arc<Database>, check: &'static Check, now: Timestamp) -> Mended {
+    let mut mended = Mended::nothing(check.name);
+    if let Err(error) = try_found_by(database, check, now, &mut mended).await {
+        mended.fail(why(&error));
     }
-    for key in keys {
-        one(database, mend, id(&key)?, now).await?;
+    mended
+}
+
+async fn try_found_by(
+    database: &Arc<Database>,
+    check: &'static Check,
+    now: Timestamp,
+    mended: &mut Mended,
+) -> Result<()> {
+    let mut found = keys(database, check, now).await?;
+    let first = found.len();
+    while !found.is_empty() {
+        let mut tasks = JoinSet::new();
+        for key in found.split_off(found.len().saturating_sub(BATCH)) {
+            let database = database.clone();
+            tasks.spawn(async move {
+                let mended = one(&database, check.mend, &key, now).await;
+                mended.map_err(|error| format!("{}: {}", told(&key), why(&error)))
+            });
+        }
+        while let Some(outcome) = tasks.join_next().await {
+            if let Err(why) = outcome.map_err(Error::internal)? {
+                mended.fail(why);
+            }
+        }
+    }
+    if first > 0 {
+        let left = keys(database, check, now).await?.len();
+        mended.done = first.saturating_sub(left) as u64;
     }
     Ok(())
 }
 
-async fn one(database: &Arc<Database>, mend: Mend, id: RawId, now: Timestamp) -> Result<()> {
+async fn keys(database: &Arc<Database>, check: &'static Check, now: Timestamp) -> Result<Vec<Value>> {
+    database
+        .read("doctor.find", move |conn| {
+            let mut keys = Vec::new();
+            find(conn, check, now, |row| {
+                keys.push(row.get(0)?);
+                Ok(())
+            })?;
+            Ok(keys)
+        })
+        .await
+}
+
+async fn one(database: &Arc<Database>, mend: Mend, key: &Value, now: Timestamp) -> Result<()> {
     let (posts, profiles) = (SqlitePosts(database.clone()), SqliteProfiles(database.clone()));
     match mend {
-        Mend::PurgePost => while posts.purge(PostId(id), ROWS).await? > 0 {},
-        Mend::EraseTraces => while posts.erase_traces(UserId(id), ROWS).await? > 0 {},
-        Mend::EraseProfile => while profiles.erase(UserId(id), ROWS).await? > 0 {},
-        Mend::RemovePost => remove_post(&posts, PostId(id)).await?,
-        Mend::OpenProfile => open_profile(database, &profiles, UserId(id), now).await?,
-        Mend::RenameProfile => rename_profile(database, &profiles, UserId(id), now).await?,
-        Mend::With(_) | Mend::IndexProfile | Mend::Server | Mend::Person => {}
+        Mend::With(statements) => {
+            let key = key.clone();
+            database.write("doctor.mend", move |tx| with(tx, statements, &key)).await?;
+        }
+        Mend::IndexProfile => {
+            let account = UserId(id(key)?);
+            database.write("doctor.index", move |tx| users::index_again(tx, account)).await?;
+        }
+        Mend::PurgePost => while posts.purge(PostId(id(key)?), ROWS).await? > 0 {},
+        Mend::EraseTraces => while posts.erase_traces(UserId(id(key)?), ROWS).await? > 0 {},
+        Mend::EraseProfile => while profiles.erase(UserId(id(key)?), ROWS).await? > 0 {},
+        Mend::RemovePost => remove_post(&posts, PostId(id(key)?)).await?,
+        Mend::OpenProfile => open_profile(database, &profiles, UserId(id(key)?), now).await?,
+        Mend::RenameProfile => rename_profile(database, &profiles, UserId(id(key)?), now).await?,
+        Mend::Server | Mend::Person => {}
     }
     Ok(())
 }
@@ -129,4 +172,18 @@ fn id(key: &Value) -> Result<RawId> {
         Value::Blob(bytes) => bytes.as_slice().try_into().map(RawId::from_bytes).map_err(Error::internal),
         _ => Err(Error::internal("what was found has no id")),
     }
+}
+
+/// Ids as clients know them.
+fn told(key: &Value) -> String {
+    match key {
+        Value::Blob(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
+        Value::Integer(number) => number.to_string(),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Of our bugs and damaged data, only the source says what is the matter.
+fn why(error: &Error) -> String {
+    error.source().map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -23,7 +23,7 @@ pub(super) fn content(post: &Post) -> Result<String> {
 }
 
 /// From the columns `id, author, created, content`.
-pub(super) fn post_of(row: &Row<'_>) -> Result<Post> {
+pub(crate) fn post_of(row: &Row<'_>) -> Result<Post> {
     let blocks: Vec<BlockColumn> = sql::from_json(row, 3)?;
     Ok(Post {
         id: sql::id(row, 0)?,

@@ -1,41 +1,59 @@
 //! Images' records and files, held against one another.
 
-use std::{collections::HashSet, path::PathBuf, time::Duration};
+use std::{collections::HashSet, io, path::PathBuf, time::Duration};
 
 use anyhow::Result;
-use echo_domain::doctor::{Checked, Cure, Doctor, NamedBlob};
+use echo_domain::doctor::{Checked, Cure, Doctor, Mended, NamedBlob};
 use echo_media::{BlobFile, BlobFolder, FileBlobs};
 
 /// Records come before their files, so a file without a record is one to remove. This long it is left alone all the same.
 const GRACE: Duration = Duration::from_secs(3600);
 
-pub(super) async fn check(doctor: &dyn Doctor, images: &BlobFolder) -> Result<[Checked; 2]> {
-    let stray = stray(doctor, images).await?;
-    let lost = lost(doctor, images).await?;
-    let strays = stray.iter().map(|file| file.place.display().to_string());
-    Ok([
-        Checked {
-            name: "images-without-file",
-            what: "files that records of images name and that are not there, or empty",
-            wrong: lost.len() as u64,
-            examples: lost.iter().take(Checked::EXAMPLES).map(|blob| blob.name.clone()).collect(),
-            cure: Cure::Person,
-        },
-        Checked {
-            name: "files-without-record",
-            what: "files that no record of an image names",
-            wrong: stray.len() as u64,
-            examples: strays.take(Checked::EXAMPLES).collect(),
-            cure: Cure::Mend,
-        },
-    ])
+const LOST: &str = "images-without-file";
+const STRAY: &str = "files-without-record";
+
+pub(super) async fn check(doctor: &dyn Doctor, images: &BlobFolder) -> [Checked; 2] {
+    let lost = lost(doctor, images).await.map(|lost| Checked {
+        name: LOST,
+        what: "files that records of images name and that are not there, or empty",
+        wrong: lost.len() as u64,
+        examples: lost.iter().take(Checked::EXAMPLES).map(|blob| blob.name.clone()).collect(),
+        cure: Cure::Person,
+    });
+    let stray = stray(doctor, images).await.map(|stray| Checked {
+        name: STRAY,
+        what: "files that no record of an image names",
+        wrong: stray.len() as u64,
+        examples: stray.iter().take(Checked::EXAMPLES).map(|file| file.place.display().to_string()).collect(),
+        cure: Cure::Mend,
+    });
+    [
+        lost.unwrap_or_else(|error| Checked::failed(LOST, format!("{error:#}"))),
+        stray.unwrap_or_else(|error| Checked::failed(STRAY, format!("{error:#}"))),
+    ]
 }
 
 /// Moves the files that nothing names aside. They stay, for it may be the records that are not what they should be.
-pub(super) async fn mend(doctor: &dyn Doctor, images: &BlobFolder) -> Result<Option<(&'static str, u64)>> {
-    let stray = stray(doctor, images).await?;
-    stray.iter().try_for_each(|file| images.set_aside(file))?;
-    Ok((!stray.is_empty()).then_some(("files-without-record", stray.len() as u64)))
+pub(super) async fn mend(doctor: &dyn Doctor, images: &BlobFolder) -> Option<Mended> {
+    let mut mended = Mended::nothing(STRAY);
+    match stray(doctor, images).await {
+        Ok(stray) => set_aside(images, &stray, &mut mended),
+        Err(error) => mended.fail(format!("{error:#}")),
+    }
+    (!mended.is_nothing()).then_some(mended)
+}
+
+fn set_aside(images: &BlobFolder, stray: &[BlobFile], mended: &mut Mended) {
+    for file in stray {
+        match images.set_aside(file) {
+            Ok(()) => mended.done += 1,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => mended.fail(format!("{}: {error}", file.place.display())),
+        }
+    }
+    if mended.done > 0 {
+        mended.told.push(format!("moved to {}", images.strays().display()));
+    }
 }
 
 /// The files are listed first: whatever names one of them by now is among the records.

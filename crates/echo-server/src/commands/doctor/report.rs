@@ -5,7 +5,7 @@ use std::{fmt::Write, time::Duration};
 use anyhow::Result;
 use echo_domain::{
     Timestamp,
-    doctor::{Checked, Cure, Examination, Lag},
+    doctor::{Checked, Cure, Examination, Lag, Mended},
 };
 use serde_json::{Value, json};
 
@@ -16,22 +16,28 @@ pub(super) struct Report {
     pub(super) now: Timestamp,
     /// Whether a server runs on the folder: what that does by itself is late only then.
     pub(super) served: bool,
-    pub(super) mended: Vec<(&'static str, u64)>,
+    pub(super) mended: Vec<Mended>,
     pub(super) examination: Examination,
 }
 
 impl Report {
     pub(super) fn is_healthy(&self) -> bool {
         let Examination { checks, lags } = &self.examination;
-        checks.iter().all(|check| self.is_well(check)) && !lags.iter().any(|lag| self.is_late(lag))
+        checks.iter().all(|check| self.is_well(check))
+            && !lags.iter().any(|lag| self.is_late(lag))
+            && self.mended.iter().all(|mended| mended.failed == 0)
     }
 
     /// One line per check, and those about what is wrong.
     pub(super) fn text(&self) -> String {
         let mut text = String::new();
         // Writing to a string cannot fail.
-        for (name, n) in &self.mended {
-            let _ = writeln!(text, "mended  {name}: {n}");
+        for Mended { check, done, failed, told } in &self.mended {
+            let but = if *failed > 0 { format!(", but not {failed}") } else { String::new() };
+            let _ = writeln!(text, "mended  {check}: {done}{but}");
+            for line in told {
+                let _ = writeln!(text, "          {line}");
+            }
         }
         for check in &self.examination.checks {
             let Checked { name, what, wrong, examples, cure } = check;
@@ -64,7 +70,9 @@ impl Report {
             json!({"consumer": lag.consumer, "ok": !self.is_late(lag), "waiting": lag.events,
                 "oldestSeconds": self.age(lag).as_secs()})
         };
-        let mended = self.mended.iter().map(|(name, n)| json!({"check": name, "mended": n}));
+        let mended = self.mended.iter().map(
+            |Mended { check, done, failed, told }| json!({"check": check, "mended": done, "failed": failed, "told": told}),
+        );
         let report = json!({
             "healthy": self.is_healthy(),
             "served": self.served,
@@ -93,5 +101,6 @@ fn advice(cure: Cure) -> &'static str {
         Cure::Mend => "`echod doctor --repair` mends it",
         Cure::Server => "the server should have seen to it: look at its log",
         Cure::Person => "somebody has to look: docs/operations.md tells more",
+        Cure::Restore => "restore a backup; nothing else was looked at",
     }
 }

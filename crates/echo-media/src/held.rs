@@ -9,7 +9,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -22,6 +22,14 @@ use crate::files::{place, sync_folder_of};
 /// Where the files lie that were removed while the folder was held.
 pub(crate) const REMOVED: &str = "removed";
 
+/// How long a hold waits for another to end, and for a moment in which no file is being removed.
+const PATIENCE: Patience = Patience { holder: Duration::from_secs(2), removals: Duration::from_secs(30) };
+
+struct Patience {
+    holder: Duration,
+    removals: Duration,
+}
+
 /// A folder of blobs from which nothing vanishes until this is dropped.
 pub struct HeldBlobs {
     folder: PathBuf,
@@ -32,22 +40,30 @@ impl HeldBlobs {
     /// Holds the folder, or makes it.
     ///
     /// # Errors
-    /// [`io::ErrorKind::WouldBlock`] when another process holds it; others of the file system.
+    /// [`io::ErrorKind::WouldBlock`] when another process holds it, [`io::ErrorKind::TimedOut`] when files are removed
+    /// from it without a pause; others of the file system.
     pub fn hold(folder: &Path) -> io::Result<Self> {
+        Self::hold_within(folder, &PATIENCE)
+    }
+
+    fn hold_within(folder: &Path, patience: &Patience) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let lock = File::open(folder)?;
-        // Whoever removes a file has the lock for a moment; a backup has it for long.
-        for _ in 0..40 {
-            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {
-                    clear(folder)?;
-                    return Ok(Self { folder: folder.to_owned(), _lock: lock });
-                }
-                Err(Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(50)),
-                Err(error) => return Err(error.into()),
+        let begun = Instant::now();
+        while !claim(&lock, FlockOperation::NonBlockingLockExclusive)? {
+            // Whoever removes a file shares the lock, and for a moment; who holds the folder has it alone, and for long.
+            let (kind, patience) = match claim(&lock, FlockOperation::NonBlockingLockShared)? {
+                true => (io::ErrorKind::TimedOut, patience.removals),
+                false => (io::ErrorKind::WouldBlock, patience.holder),
+            };
+            flock(&lock, FlockOperation::Unlock)?;
+            if begun.elapsed() >= patience {
+                return Err(kind.into());
             }
+            thread::sleep(Duration::from_millis(10));
         }
-        Err(io::ErrorKind::WouldBlock.into())
+        clear(folder)?;
+        Ok(Self { folder: folder.to_owned(), _lock: lock })
     }
 
     /// The blob's file, also when it was removed since; `None` when it was gone before.
@@ -78,16 +94,26 @@ pub(crate) fn remove(folder: &Path, place: &Path) -> io::Result<()> {
     let path = folder.join(place);
     let lock = File::open(folder)?;
     loop {
-        match flock(&lock, FlockOperation::NonBlockingLockShared) {
-            Ok(()) => fs::remove_file(&path)?,
-            Err(Errno::WOULDBLOCK) => match move_aside(&path, &folder.join(REMOVED)) {
+        if claim(&lock, FlockOperation::NonBlockingLockShared)? {
+            fs::remove_file(&path)?;
+        } else {
+            match move_aside(&path, &folder.join(REMOVED)) {
                 // The backup has just ended, and what was aside went with it.
                 Err(error) if error.kind() == io::ErrorKind::NotFound && path.exists() => continue,
                 moved => moved?,
-            },
-            Err(error) => return Err(error.into()),
+            }
         }
-        return sync_folder_of(&path);
+        break;
+    }
+    // A disk takes its time: a backup need not wait for that.
+    drop(lock);
+    sync_folder_of(&path)
+}
+
+fn claim(lock: &File, how: FlockOperation) -> io::Result<bool> {
+    match flock(lock, how) {
+        Err(Errno::WOULDBLOCK) => Ok(false),
+        done => Ok(done.map(|()| true)?),
     }
 }
 
@@ -99,11 +125,7 @@ fn move_aside(path: &Path, aside: &Path) -> io::Result<()> {
 /// Removes what a backup left that did not come to its end. While one goes on, nothing.
 pub(crate) fn clear_leftovers(folder: &Path) -> io::Result<()> {
     let lock = File::open(folder)?;
-    match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => clear(folder),
-        Err(Errno::WOULDBLOCK) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
+    if claim(&lock, FlockOperation::NonBlockingLockExclusive)? { clear(folder) } else { Ok(()) }
 }
 
 fn clear(folder: &Path) -> io::Result<()> {
@@ -161,6 +183,39 @@ mod tests {
         blobs.remove(NAME).await.unwrap();
 
         assert_eq!(read(&HeldBlobs::hold(folder.path()).unwrap()), None);
+    }
+
+    #[test]
+    fn who_holds_it_is_told_from_who_removes() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = File::open(folder.path()).unwrap();
+        let patience = Patience { holder: Duration::ZERO, removals: Duration::ZERO };
+        let refused = || HeldBlobs::hold_within(folder.path(), &patience).err().unwrap().kind();
+
+        flock(&other, FlockOperation::LockShared).unwrap();
+        assert_eq!(refused(), io::ErrorKind::TimedOut);
+        flock(&other, FlockOperation::LockExclusive).unwrap();
+        assert_eq!(refused(), io::ErrorKind::WouldBlock);
+
+        drop(other);
+        HeldBlobs::hold_within(folder.path(), &patience).unwrap();
+    }
+
+    /// As removals overlap that each wait for the disk.
+    #[test]
+    fn it_waits_until_nobody_removes() {
+        let folder = tempfile::tempdir().unwrap();
+        let other = File::open(folder.path()).unwrap();
+        flock(&other, FlockOperation::LockShared).unwrap();
+        let path = folder.path().to_owned();
+        let patience = Patience { holder: Duration::ZERO, removals: Duration::from_secs(60) };
+        let holding = thread::spawn(move || HeldBlobs::hold_within(&path, &patience).map(drop));
+        let waits = !holding.is_finished();
+
+        drop(other);
+
+        holding.join().unwrap().unwrap();
+        assert!(waits);
     }
 
     #[tokio::test]

@@ -34,18 +34,42 @@ pub(crate) fn job<T: Send + 'static>(
 }
 
 fn in_snapshot<T>(connection: &Connection, work: impl FnOnce(&Connection) -> Outcome<T>) -> Outcome<T> {
+    // One that could not be ended, on a failing disk, must not stay in the way of all that follow.
+    roll_back(connection)?;
     // Both are prepared once: rusqlite's own transactions parse them anew each time.
     connection.prepare_cached("BEGIN")?.execute([])?;
     let result = guarded(|| work(connection));
-    // A failing disk may have ended it already.
+    roll_back(connection)?;
+    result
+}
+
+/// Unless there is nothing to roll back: a failing disk may have ended it already.
+fn roll_back(connection: &Connection) -> Outcome<()> {
     if !connection.is_autocommit() {
         connection.prepare_cached("ROLLBACK")?.execute([])?;
     }
-    result
+    Ok(())
 }
 
 /// Makes a panic an error, so that a bug in one job does not take the thread from all others.
 pub(crate) fn guarded<T>(work: impl FnOnce() -> Outcome<T>) -> Outcome<T> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Failure::Domain(Error::internal("a database job panicked"))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_transaction_that_stayed_open_is_ended_by_the_next_job() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("BEGIN").unwrap();
+
+        let one = |connection: &Connection| Ok(connection.query_row("SELECT 1", [], |row| row.get::<_, i64>(0))?);
+        let read = in_snapshot(&connection, one);
+
+        assert_eq!(read.unwrap(), 1);
+        assert!(connection.is_autocommit());
+    }
 }

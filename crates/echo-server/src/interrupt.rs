@@ -7,11 +7,13 @@ use tokio::{
     task::spawn_blocking,
 };
 
-/// Ctrl-C and SIGTERM, which do not end the process any more, but what it waits for.
+/// Ctrl-C, SIGTERM and a terminal's end, which do not end the process any more, but what it waits for.
 pub(crate) struct Interrupt {
     runtime: Runtime,
     interrupt: Signal,
     terminate: Signal,
+    /// Not with `nohup`.
+    hang_up: Option<Signal>,
 }
 
 impl Interrupt {
@@ -21,11 +23,11 @@ impl Interrupt {
     /// When the system has no room for it.
     pub(crate) fn listen() -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        let (interrupt, terminate) = {
-            let _inside = runtime.enter();
-            (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
-        };
-        Ok(Self { runtime, interrupt, terminate })
+        let inside = runtime.enter();
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let hang_up = (!ignores_hang_up()).then(|| signal(SignalKind::hangup())).transpose()?;
+        drop(inside);
+        Ok(Self { runtime, interrupt, terminate, hang_up })
     }
 
     /// Does the work on a thread of its own. That goes on after an interruption, until the process ends: what it works on
@@ -34,14 +36,29 @@ impl Interrupt {
     /// # Errors
     /// Of the work, or that it was interrupted.
     pub(crate) fn or<T: Send + 'static>(mut self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+        let hung_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         let done = self.runtime.block_on(async {
             tokio::select! {
                 done = spawn_blocking(work) => done?,
                 _ = self.interrupt.recv() => bail!("interrupted"),
                 _ = self.terminate.recv() => bail!("interrupted"),
+                _ = hung_up => bail!("interrupted"),
             }
         });
         self.runtime.shutdown_background();
         done
     }
+}
+
+/// Whether whoever started this wants it to outlive the terminal, as `nohup` does. Where the system does not tell, no.
+fn ignores_hang_up() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    // The first signal is the last bit: see proc_pid_status(5).
+    ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask & 1 == 1)
 }

@@ -1,4 +1,7 @@
 //! The data folder: there, writable, and served by one process at a time.
+//!
+//! Two locks tell who uses it. Every command shares the one on the folder itself, but a restore or a migration has it
+//! alone: what they replace, nobody has open. Whoever serves the folder has `echod.lock`, too.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -18,9 +21,11 @@ use rustix::{
 
 use crate::swap;
 
-/// Where things lie in the data folder.
+/// Where things lie in the data folder. While this is there, nobody replaces what is in it.
 pub(crate) struct DataDir {
     pub(crate) path: PathBuf,
+    /// On the folder itself.
+    lock: File,
 }
 
 /// Held by the one process that serves the folder; the system lets go when the process ends, however it ends.
@@ -32,11 +37,17 @@ impl DataDir {
     /// Makes the folder when it is not there.
     ///
     /// # Errors
-    /// Naming the folder and the setting.
+    /// Naming the folder and the setting, or that it is being restored or migrated.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let unusable = || format!("cannot use the data folder {} (set DATA_DIR to a writable folder)", path.display());
-        fs::create_dir_all(path).with_context(unusable)?;
-        let data = Self { path: fs::canonicalize(path).with_context(unusable)? };
+        fs::create_dir_all(path).with_context(|| unusable(path))?;
+        let path = fs::canonicalize(path).with_context(|| unusable(path))?;
+        let lock = File::open(&path).with_context(|| unusable(&path))?;
+        let data = Self { path, lock };
+        ensure!(
+            claim(&data.lock, FlockOperation::NonBlockingLockShared)?,
+            "a restore or a migration of {} goes on: wait for its end",
+            data.path.display()
+        );
         if swap::is_under_way(&data.path) {
             // Serving finishes it.
             drop(data.serve()?);
@@ -59,9 +70,12 @@ impl DataDir {
     /// # Errors
     /// When there is none.
     pub(crate) fn found(path: &Path) -> Result<Self> {
-        if !path.join("echo.db").exists() && !swap::is_under_way(path) {
-            bail!("there is no Echo in {} (set DATA_DIR to its data folder)", path.display());
-        }
+        let has_database = path.join("echo.db").try_exists().with_context(|| unusable(path))?;
+        ensure!(
+            has_database || swap::is_under_way(path),
+            "there is no Echo in {} (set DATA_DIR to its data folder)",
+            path.display()
+        );
         Self::open(path)
     }
 
@@ -87,20 +101,20 @@ impl DataDir {
         self.path.join("media")
     }
 
-    /// Keeps every image readable until the end of what it returns, as one backup or restore at a time may.
+    /// Keeps every image readable until the end of what it returns, as one backup at a time may.
     ///
     /// # Errors
     /// When another does.
     pub(crate) fn hold_media(&self) -> Result<HeldBlobs> {
         HeldBlobs::hold(&self.media()).map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock => {
-                anyhow!("another backup or restore of {} goes on: wait for its end", self.path.display())
-            }
+            io::ErrorKind::WouldBlock => anyhow!("another backup of {} goes on: wait for its end", self.path.display()),
+            io::ErrorKind::TimedOut => anyhow!("images are removed without a pause: try it again later"),
             _ => anyhow!(error).context(format!("cannot use {}", self.media().display())),
         })
     }
 
-    /// Whether a process serves the folder.
+    /// Whether a process serves the folder. A restore or a migration, which claims it as well, cannot go on: see
+    /// [`Self::open`].
     pub(crate) fn is_served(&self) -> bool {
         let lock = File::open(self.path.join("echod.lock"));
         lock.is_ok_and(|lock| flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK))
@@ -115,18 +129,47 @@ impl DataDir {
         let unusable =
             || format!("cannot write to the data folder {} (set DATA_DIR to a writable folder)", self.path.display());
         let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path).with_context(unusable)?;
-        // Whoever looks whether it is served has the lock for a moment; who serves has it for long.
-        for _ in 0..10 {
-            match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => {
-                    swap::finish(&self.path)
-                        .with_context(|| format!("cannot finish the restore of {}", self.path.display()))?;
-                    return Ok(Served { _lock: lock });
-                }
-                Err(Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(50)),
-                Err(error) => return Err(error).with_context(unusable),
-            }
-        }
-        bail!("another echod serves {} already: stop it, or set DATA_DIR to another folder", self.path.display())
+        ensure!(
+            claim(&lock, FlockOperation::NonBlockingLockExclusive).with_context(unusable)?,
+            self.is_served_already()
+        );
+        swap::finish(&self.path).with_context(|| format!("cannot finish the restore of {}", self.path.display()))?;
+        Ok(Served { _lock: lock })
     }
+
+    /// Claims the folder for this process, while no other uses it in any way.
+    ///
+    /// # Errors
+    /// Naming who uses it, or that it is not writable.
+    pub(crate) fn alone(&self) -> Result<Served> {
+        if claim(&self.lock, FlockOperation::NonBlockingLockExclusive)? {
+            return self.serve();
+        }
+        let path = self.path.display();
+        if !claim(&self.lock, FlockOperation::NonBlockingLockShared)? {
+            bail!("another restore or migration of {path} goes on: wait for its end");
+        }
+        ensure!(!self.is_served(), self.is_served_already());
+        bail!("another command, such as `echod backup` or `echod user`, uses {path}: wait for its end")
+    }
+
+    fn is_served_already(&self) -> String {
+        format!("another echod serves {} already: stop it, or set DATA_DIR to another folder", self.path.display())
+    }
+}
+
+fn unusable(path: &Path) -> String {
+    format!("cannot use the data folder {} (set DATA_DIR to a writable folder)", path.display())
+}
+
+/// Whether the lock could be had. Who only looks has it for a moment; it waits for that.
+fn claim(lock: &File, how: FlockOperation) -> io::Result<bool> {
+    for _ in 0..10 {
+        match flock(lock, how) {
+            Ok(()) => return Ok(true),
+            Err(Errno::WOULDBLOCK) => thread::sleep(Duration::from_millis(50)),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(false)
 }

@@ -9,15 +9,16 @@ use tower::ServiceExt;
 use crate::{assemble, config::Settings, data_dir::DataDir, telemetry};
 
 /// Opens the records and keys, puts all of Echo together, and asks it what a first visitor asks. Nothing goes on beside
-/// that, so what is kept stays as it is; an older schema is brought up to date.
+/// that, so what is kept stays as it is; an older schema is brought up to date, whatever `MIGRATE` says: else it could
+/// not be looked at. The folder is the caller's own.
 ///
 /// # Errors
 /// Of the start, or when a page does not come.
 pub(crate) fn start(settings: &Settings, folder: &Path) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let data = DataDir { path: folder.to_owned() };
+    let data = DataDir::open(folder)?;
     runtime.block_on(async {
-        assemble::migrate(settings, &data)?;
+        echo_sqlite::migrate(&data.database())?;
         let base = assemble::base(settings, &data)?;
         let database = base.database.clone();
         let echo = assemble::echo(settings, &data, base, "http://localhost", telemetry::metrics()?)?;

@@ -20,11 +20,11 @@ pub(crate) struct Migrate {
 /// Brings the database up to date, or says what that would do.
 ///
 /// # Errors
-/// In one line, also when the folder is being served: an older Echo does not know what becomes of its tables.
+/// In one line, also when the folder is being used: an older Echo does not know what becomes of its tables.
 pub(crate) fn run(settings: &Settings, asked: &Migrate) -> Result<()> {
     settings.check()?;
     let data = DataDir::found(&settings.data.data_dir)?;
-    let served = (!asked.plan).then(|| data.serve()).transpose()?;
+    let served = (!asked.plan).then(|| data.alone()).transpose()?;
     let planned = echo_sqlite::plan(&data.database())?;
     for step in &planned {
         say(&told(step))?;

@@ -55,11 +55,12 @@ pub(crate) fn run(settings: &Settings, asked: &Restore) -> Result<()> {
 
 /// In a temporary folder, without the images.
 fn check(settings: &Settings, file: &Path) -> Result<()> {
+    let archive = opened(file).with_context(|| format!("{} is not found good", file.display()))?;
     let interrupt = Interrupt::listen()?;
     let temporary = tempfile::tempdir().context("cannot make a temporary folder")?;
-    let (settings, archive, folder) = (settings.clone(), file.to_owned(), temporary.path().to_owned());
+    let (settings, folder) = (settings.clone(), temporary.path().to_owned());
     let checked = interrupt.or(move || {
-        let checked = unpack(&archive, &folder, |name| !name.starts_with("media/"))?;
+        let checked = unpack(archive, &folder, |name| !name.starts_with("media/"))?;
         inspect(&folder, &checked)?;
         rehearse(&settings, &folder)?;
         Ok(checked)
@@ -69,25 +70,27 @@ fn check(settings: &Settings, file: &Path) -> Result<()> {
 }
 
 fn restore(settings: &Settings, Restore { file, replace, verify, .. }: &Restore) -> Result<()> {
+    // Before it makes a folder for it.
+    let archive = opened(file).with_context(|| format!("{} is not restored", file.display()))?;
     let data = DataDir::open(&settings.data.data_dir)?;
-    let _served = data.serve()?;
-    let has_data = swap::has_data(&data.path);
+    let _alone = data.alone()?;
+    swap::check(&data.path)?;
+    let has_data = swap::has_data(&data.path).with_context(|| format!("cannot look at {}", data.path.display()))?;
     ensure!(*replace || !has_data, "there is an Echo in {} already: --replace replaces it", data.path.display());
-    // A backup that goes on would get some of the old and some of the new.
-    let _held = has_data.then(|| data.hold_media()).transpose()?;
-    let checked = stage(settings, file, &swap::staging(&data.path), *verify);
+    let checked = stage(settings, archive, &swap::staging(&data.path), *verify);
     let checked = checked.with_context(|| format!("{} is not restored", file.display()))?;
     swap::swap(&data.path).with_context(|| format!("cannot put it into {}", data.path.display()))?;
     told(&checked, &format!("{} is restored into {}", file.display(), data.path.display()))
 }
 
 /// Unpacks and checks what is going to be swapped in.
-fn stage(settings: &Settings, file: &Path, staging: &Path, verify: bool) -> Result<Checked> {
-    let (settings, file, folder) = (settings.clone(), file.to_owned(), staging.to_owned());
+fn stage(settings: &Settings, archive: File, staging: &Path, verify: bool) -> Result<Checked> {
+    let (settings, folder) = (settings.clone(), staging.to_owned());
     let staged = Interrupt::listen()?.or(move || {
-        let checked = unpack(&file, &folder, |_| true)?;
+        let checked = unpack(archive, &folder, |_| true)?;
         inspect(&folder, &checked)?;
         if verify {
+            swap::sync_all_below(&folder)?;
             compare(&folder, &checked)?;
             rehearse(&settings, &folder)?;
         }
@@ -101,10 +104,9 @@ fn stage(settings: &Settings, file: &Path, staging: &Path, verify: bool) -> Resu
 }
 
 /// Puts the `wanted` files into the folder, and checks all.
-fn unpack(file: &Path, folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Checked> {
-    let file = File::open(file)?;
-    let bar = progress::bytes(file.metadata()?.len(), "Reading");
-    let reader = Reader::open(BufReader::with_capacity(1 << 20, bar.wrap_read(file)))?;
+fn unpack(archive: File, folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<Checked> {
+    let bar = progress::bytes(archive.metadata()?.len(), "Reading");
+    let reader = Reader::open(BufReader::with_capacity(1 << 20, bar.wrap_read(archive)))?;
     known(&reader)?;
     fs::create_dir_all(folder.join("media"))?;
     let checked = reader.check(|name, content| match archive::place(name) {
@@ -116,6 +118,12 @@ fn unpack(file: &Path, folder: &Path, wanted: impl Fn(&str) -> bool) -> Result<C
     })?;
     bar.finish_and_clear();
     Ok(checked)
+}
+
+fn opened(file: &Path) -> Result<File> {
+    let opened = File::open(file)?;
+    ensure!(!opened.metadata()?.is_dir(), "it is a folder");
+    Ok(opened)
 }
 
 fn known(reader: &Reader<impl Read>) -> Result<()> {
@@ -151,17 +159,30 @@ fn inspect(folder: &Path, checked: &Checked) -> Result<()> {
     }
 }
 
-/// Whether what was unpacked has arrived.
+/// Whether what was unpacked has arrived. It is on disk: as far as the system lets go of it, it is read from there.
 fn compare(folder: &Path, checked: &Checked) -> Result<()> {
     let waiting = progress::waiting("Reading again what was unpacked");
     for (hash, name) in checked.files() {
         let Some(place) = archive::place(name) else { continue };
-        let read = || File::open(folder.join(&place)).and_then(archive::hash);
+        let read = || File::open(folder.join(&place)).map(forgotten).and_then(archive::hash);
         let found = read().with_context(|| format!("cannot read {name} again"))?;
         ensure!(found == hash, "{name} is not what was written: look after the disk");
     }
     waiting.finish_and_clear();
     Ok(())
+}
+
+/// The file, of which the system remembers nothing.
+#[cfg(target_os = "linux")]
+fn forgotten(file: File) -> File {
+    // Only advice.
+    let _ = rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed);
+    file
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forgotten(file: File) -> File {
+    file
 }
 
 /// Whether the database is sound, and Echo runs on it.

@@ -188,3 +188,14 @@ fn a_folder_without_an_echo_is_told() {
     assert!(told.contains(nowhere.to_str().unwrap()) && told.contains("DATA_DIR"), "{told}");
     assert!(!nowhere.exists());
 }
+
+#[test]
+fn a_folder_that_cannot_be_looked_into_is_told_from_one_without_an_echo() {
+    let Some(folder) = own_folder() else { return };
+    let around = folder.path().join("around");
+    std::os::unix::fs::symlink("around", &around).unwrap();
+
+    let told = complaint(&run(echod(&around).args(["backup", "x.tar"]).current_dir(&folder), ""));
+
+    assert!(told.contains("cannot use the data folder") && !told.contains("no Echo"), "{told}");
+}

@@ -105,20 +105,102 @@ async fn a_damaged_backup_is_refused_and_nothing_changes() {
 }
 
 #[tokio::test]
-async fn one_that_does_not_fit_or_meets_a_backup_changes_nothing() {
+async fn one_that_does_not_fit_or_meets_another_command_changes_nothing() {
     let Some(mut kept) = kept().await else { return };
     kept.server.kill();
     let (data, file) = (kept.server.data(), kept.file.to_str().unwrap());
-    let lock = fs::File::open(data.join("media")).unwrap();
+    // As every command has it that is at work.
+    let lock = fs::File::open(&data).unwrap();
 
     let full = complaint(&run(&mut with_little_room(&data, &["restore", file, "--replace"]), ""));
-    flock(&lock, FlockOperation::LockExclusive).unwrap();
+    flock(&lock, FlockOperation::LockShared).unwrap();
     let held = complaint(&kept.restore(&kept.file, &["--replace"]));
 
     assert!(full.contains("cannot write") && full.contains("echo.db"), "{full}");
-    assert!(held.contains("another backup or restore"), "{held}");
+    assert!(held.contains("another command"), "{held}");
     drop(lock);
     assert!(!data.join("restoring").exists());
+    assert!(kept.has_new().await);
+}
+
+#[tokio::test]
+async fn while_one_goes_on_nobody_writes_to_what_it_replaces() {
+    let Some(mut kept) = kept().await else { return };
+    kept.server.kill();
+    let lock = fs::File::open(kept.server.data()).unwrap();
+    flock(&lock, FlockOperation::LockExclusive).unwrap();
+
+    for command in [
+        &["user", "suspend", &kept.ana.username][..],
+        &["user", "create", "--username", "late", "--email", "late@example.com"],
+        &["seed", "--users", "2", "--posts", "1", "--force"],
+        &["doctor", "--repair"],
+        &["backup", "late.tar"],
+        &["migrate"],
+        &["serve"],
+    ] {
+        let refused = complaint(&kept.server.run(command, "a fine password"));
+        assert!(refused.contains("a restore or a migration of"), "{refused}");
+    }
+
+    drop(lock);
+    assert!(kept.has_new().await);
+}
+
+#[tokio::test]
+async fn images_that_lie_elsewhere_are_not_exchanged_and_echo_starts() {
+    let Some(mut kept) = kept().await else { return };
+    kept.server.kill();
+    let (media, elsewhere) = (kept.server.data().join("media"), kept.server.data().with_file_name("elsewhere"));
+    fs::rename(&media, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &media).unwrap();
+
+    let refused = complaint(&kept.restore(&kept.file, &["--replace"]));
+
+    assert!(refused.contains("media is a symbolic link") && refused.contains("DATA_DIR"), "{refused}");
+    assert!(!kept.server.data().join("restoring").exists());
+    assert!(kept.has_new().await);
+}
+
+#[tokio::test]
+async fn what_is_no_file_leaves_no_folder_behind() {
+    let Some(kept) = kept().await else { return };
+    let (fresh, folder) = (kept.file.with_file_name("fresh"), kept.server.data());
+
+    let missing = complaint(&run(echod(&fresh).args(["restore", "no.tar"]), ""));
+    let is_folder = complaint(&run(echod(&fresh).arg("restore").arg(folder), ""));
+
+    assert!(missing.contains("no.tar") && is_folder.contains("it is a folder"), "{missing}\n{is_folder}");
+    assert!(!fresh.exists());
+}
+
+#[tokio::test]
+async fn one_killed_within_the_swap_is_finished_by_the_next_start() {
+    let Some(mut kept) = kept().await else { return };
+    kept.server.kill();
+    let as_it_was = kept.file.with_file_name("as_it_was.tar");
+    said(&kept.server.run(&["backup", as_it_was.to_str().unwrap()], ""));
+    let data = kept.server.data();
+    let under_way = || ["restored", "arriving"].iter().any(|folder| data.join(folder).exists());
+    let mut within = 0;
+    for _ in 0..30 {
+        let mut command = echod(&data);
+        command.arg("restore").arg(&kept.file).arg("--replace");
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        while !under_way() && child.try_wait().unwrap().is_none() {}
+        child.kill().unwrap();
+        child.wait().unwrap();
+        within += usize::from(under_way());
+
+        assert!(!kept.has_new().await);
+
+        assert!(!under_way());
+        said(&kept.restore(&as_it_was, &["--replace"]));
+        if within == 3 {
+            break;
+        }
+    }
+    assert!(within > 0, "not one was killed within the swap");
     assert!(kept.has_new().await);
 }
 

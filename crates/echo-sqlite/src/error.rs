@@ -20,6 +20,9 @@ pub enum OpenError {
         .path.display()
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
+    /// No Echo has made anything in it.
+    #[error("the database {} is empty, it has schema version 0: no Echo has kept anything in it", .path.display())]
+    Empty { path: PathBuf },
     /// An older Echo made it, and it is not to be changed now.
     #[error(
         "the database {} has schema version {found}, this echod needs {known}: run `echod migrate`, which with `--plan` \

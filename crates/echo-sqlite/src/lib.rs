@@ -27,7 +27,7 @@ pub use doctor::SqliteDoctor;
 pub use error::OpenError;
 pub use events::SqliteEvents;
 pub use idempotency::SqliteIdempotency;
-pub use media::SqliteMedia;
+pub use media::{Blobs, SqliteMedia};
 pub use migrations::{Planned, migrate, plan};
 pub use posts::SqlitePosts;
 pub use snapshot::{Snapshot, newest_schema};

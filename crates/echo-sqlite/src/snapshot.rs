@@ -1,15 +1,23 @@
 //! A database of one moment in a file of its own: what a backup takes, and what a restore looks at.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, os::unix::ffi::OsStrExt, path::Path};
 
-use echo_domain::doctor::NamedBlob;
-use rusqlite::{Connection, Row};
+use rusqlite::{
+    Connection, Row,
+    types::{ToSqlOutput, ValueRef},
+};
 
-use crate::{database, error::OpenError, media::named_blobs, migrations};
+use crate::{
+    database,
+    error::OpenError,
+    media::{self, Blobs},
+    migrations,
+};
 
 /// A database that nobody else uses.
 pub struct Snapshot {
     connection: Connection,
+    /// Of what it was taken of: the database that an operator knows.
     path: std::path::PathBuf,
 }
 
@@ -23,9 +31,10 @@ impl Snapshot {
         let copying = |cause| OpenError::Uncopied { path: database.to_owned(), cause };
         let connection = database::visiting_connection(database).map_err(copying)?;
         known(&connection, database)?;
-        // In one read transaction of its own.
-        connection.execute("VACUUM INTO ?1", [to.to_string_lossy()]).map_err(copying)?;
-        Self::open(to)
+        // In one read transaction of its own. SQLite takes a name as it is, also where it is no UTF-8.
+        let name = ToSqlOutput::Borrowed(ValueRef::Text(to.as_os_str().as_bytes()));
+        connection.execute("VACUUM INTO ?1", [name]).map_err(copying)?;
+        Ok(Self { connection: database::visiting_connection(to).map_err(copying)?, path: database.to_owned() })
     }
 
     /// Opens a database as it is, of this schema or an older one.
@@ -67,8 +76,8 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`OpenError`]
-    pub fn blobs(&self) -> Result<Vec<NamedBlob>, OpenError> {
-        named_blobs(&self.connection).map_err(|source| self.unreadable(source))
+    pub fn blobs(&self) -> Result<Blobs, OpenError> {
+        media::blobs(&self.connection).map_err(|source| self.unreadable(source))
     }
 
     fn count(&self) -> rusqlite::Result<BTreeMap<String, u64>> {
@@ -90,7 +99,11 @@ impl Snapshot {
 }
 
 fn known(connection: &Connection, path: &Path) -> Result<(), OpenError> {
-    migrations::missing(connection, path, migrations::MIGRATIONS).map(drop)
+    let missing = migrations::missing(connection, path, migrations::MIGRATIONS)?;
+    if missing.len() == migrations::MIGRATIONS.len() {
+        return Err(OpenError::Empty { path: path.to_owned() });
+    }
+    Ok(())
 }
 
 /// The version that the schema has in this Echo.
@@ -112,7 +125,7 @@ mod tests {
 
     use echo_domain::{
         MediaId, RawId, Timestamp, UserId,
-        media::{Image, Media, MediaStore, Variant},
+        media::{Holder, Image, Media, MediaStore, Variant},
     };
 
     use crate::{Database, Options, SqliteMedia};
@@ -151,7 +164,7 @@ mod tests {
         assert_eq!((snapshot.schema().unwrap(), snapshot.rows().unwrap()["media"]), (newest_schema(), 2));
         assert!(snapshot.damages().unwrap().is_empty());
         let blobs = snapshot.blobs().unwrap();
-        let named: Vec<_> = blobs.iter().map(|blob| (blob.name.as_str(), blob.needed)).collect();
+        let named: Vec<_> = blobs.named.iter().map(|blob| (blob.name.as_str(), blob.needed)).collect();
         let expected = [
             ("1.webp", true),
             ("1-320.webp", true),
@@ -162,6 +175,67 @@ mod tests {
         ];
         assert_eq!(named, expected);
         Database::open(&to, Options::default()).unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_shown_is_needed_also_before_that_is_confirmed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteMedia(open(&folder));
+        let soon = Some(Timestamp::from_millis(7));
+        for (n, holder) in [(1, Some(9)), (2, Some(8)), (3, None)] {
+            let holder = holder.map(|n| Holder::Post(RawId::from_bytes([n; 12]).into()));
+            store.add(&Media { holder, ..media(n, &format!("{n}.webp"), soon) }).await.unwrap();
+        }
+        let connection = Connection::open(folder.path().join("echo.db")).unwrap();
+        let show = "INSERT INTO posts (id, author, created, content) VALUES (?1, ?1, 0, ?2)";
+        let content = format!(r#"[{{"image":{{"id":"{}"}}}}]"#, RawId::from_bytes([1; 12]));
+        connection.execute(show, rusqlite::params![[9_u8; 12], content]).unwrap();
+
+        let blobs = Snapshot::open(&folder.path().join("echo.db")).unwrap().blobs().unwrap();
+
+        let needed: Vec<_> = blobs.named.iter().filter(|blob| blob.needed).map(|blob| blob.name.as_str()).collect();
+        assert_eq!(needed, ["1.webp", "1-320.webp", "1-640.webp"]);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_is_named_and_the_others_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteMedia(open(&folder));
+        store.add(&media(1, "1.webp", None)).await.unwrap();
+        store.add(&media(2, "2.webp", None)).await.unwrap();
+        let connection = Connection::open(folder.path().join("echo.db")).unwrap();
+        connection.execute("UPDATE media SET image = 'x' WHERE id = ?1", [[1_u8; 12]]).unwrap();
+        let (from, to) = (folder.path().join("echo.db"), folder.path().join("copy.db"));
+
+        let blobs = Snapshot::take(&from, &to).unwrap().blobs().unwrap();
+
+        assert_eq!(blobs.unreadable, [MediaId(RawId::from_bytes([1; 12]))]);
+        assert_eq!(blobs.named[0].name, "2.webp");
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_of_the_database_that_was_copied() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(&folder));
+        let (from, to) = (folder.path().join("echo.db"), folder.path().join("copy.db"));
+        Connection::open(&from).unwrap().execute_batch("DROP TABLE media").unwrap();
+
+        let told = Snapshot::take(&from, &to).unwrap().blobs().err().unwrap().to_string();
+
+        assert!(told.contains("echo.db") && !told.contains("copy.db"), "{told}");
+    }
+
+    #[test]
+    fn names_need_not_be_utf8_and_an_empty_database_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("echo.db"), folder.path().join(std::ffi::OsStr::from_bytes(b"\xff.db")));
+        std::fs::write(&from, "").unwrap();
+        assert!(matches!(Snapshot::take(&from, &to).err().unwrap(), OpenError::Empty { .. }));
+        drop(open(&folder));
+
+        Snapshot::take(&from, &to).unwrap();
+
+        assert!(to.exists());
     }
 
     #[test]

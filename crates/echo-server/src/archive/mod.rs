@@ -55,12 +55,23 @@ pub(crate) struct Manifest {
     /// How many files follow, and their length in bytes altogether.
     pub(crate) files: u64,
     pub(crate) bytes: u64,
-    /// Images that are shown and had no file already.
+    /// How many files of images that are shown could not be had any more.
+    #[serde(default)]
+    pub(crate) n_missing: u64,
+    /// A few of these, by name.
     pub(crate) missing: Vec<String>,
 }
 
 impl Manifest {
     pub(crate) const FORMAT: u32 = 1;
+    /// As many are named as missing: a list of all might be longer than the rest.
+    pub(crate) const NAMED: usize = 20;
+
+    /// What is missing in it, in words that a colon may follow; `None` when nothing is.
+    pub(crate) fn lacks(&self) -> Option<String> {
+        let such_as = self.missing.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+        (self.n_missing > 0).then(|| format!("it lacks {} files of images that are shown ({such_as})", self.n_missing))
+    }
 }
 
 /// Where a file of a backup lies in the data folder; `None` for whatever no backup has, such as a path that leads out.

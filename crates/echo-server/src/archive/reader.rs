@@ -1,6 +1,9 @@
 //! Reads a backup and trusts nothing in it: every byte is checked against a hash, every name against what a backup has.
 
-use std::io::{self, Read};
+use std::{
+    collections::HashSet,
+    io::{self, Read},
+};
 
 use anyhow::{Context, Result, bail, ensure};
 
@@ -45,7 +48,8 @@ impl<R: Read> Reader<R> {
         const FOREIGN: &str = "it is no backup that echod made";
         let mut input = Hashing::new(input);
         let entry = next(&mut input).context(FOREIGN)?;
-        ensure!(entry.name == MANIFEST && entry.size <= MANIFEST_MAX, FOREIGN);
+        ensure!(entry.name == MANIFEST, FOREIGN);
+        ensure!(entry.size <= MANIFEST_MAX, "its manifest has {} bytes: that is too long", entry.size);
         let (text, hash) = read_whole(&mut input, &entry)?;
         let json: serde_json::Value = serde_json::from_slice(&text).context(FOREIGN)?;
         match json["echoBackup"].as_u64() {
@@ -58,7 +62,9 @@ impl<R: Read> Reader<R> {
             }
             Some(_) => {}
         }
-        let manifest = serde_json::from_value(json).context("its manifest is damaged")?;
+        let mut manifest: Manifest = serde_json::from_value(json).context("its manifest is damaged")?;
+        // The first backups name all and do not count.
+        manifest.n_missing = manifest.n_missing.max(manifest.missing.len() as u64);
         Ok(Self { input, sums: sum_line(&hash, MANIFEST), manifest })
     }
 
@@ -68,6 +74,7 @@ impl<R: Read> Reader<R> {
     /// # Errors
     /// In words that follow a colon: what is wrong.
     pub(crate) fn check(mut self, mut take: impl FnMut(&str, &mut dyn Read) -> Result<()>) -> Result<Checked> {
+        let mut names = HashSet::new();
         loop {
             let entry = next(&mut self.input)?;
             if entry.name == SUMS {
@@ -75,6 +82,7 @@ impl<R: Read> Reader<R> {
                 break;
             }
             ensure!(place(&entry.name).is_some(), "it has a file {:?}, which no backup has", entry.name);
+            ensure!(names.insert(entry.name.clone()), "it has {} twice", entry.name);
             let hash = copy(&mut self.input, &entry, |content| take(&entry.name, content))?;
             self.sums.push_str(&sum_line(&hash, &entry.name));
         }
@@ -84,6 +92,8 @@ impl<R: Read> Reader<R> {
 
     /// Whether the files are those that were hashed when the backup was made.
     fn compare(&mut self, entry: &Entry) -> Result<()> {
+        // Whatever its head says: no more than that is read.
+        ensure!(entry.size == self.sums.len() as u64, "its list of files is damaged");
         let (listed, _) = read_whole(&mut self.input, entry)?;
         if listed == self.sums.as_bytes() {
             return Ok(());

@@ -11,6 +11,7 @@ fn manifest() -> Manifest {
         rows: BTreeMap::from([("posts".to_owned(), 2)]),
         files: 3,
         bytes: 1520,
+        n_missing: 0,
         missing: Vec::new(),
     }
 }
@@ -92,15 +93,47 @@ fn a_missing_or_added_end_is_seen() {
     assert_eq!(read(&whole).unwrap_err(), "something follows its end");
 }
 
+/// Writes another name and size into a file's head, whose sum is right again.
+fn with_head(mut archive: Vec<u8>, name: &str, change: impl FnOnce(&mut tar::Header)) -> Vec<u8> {
+    let named = |block: &[u8]| block.starts_with(name.as_bytes()) && block[name.len()] == 0;
+    let at = archive.chunks(BLOCK).position(named).unwrap() * BLOCK;
+    let mut header = tar::Header::from_byte_slice(&archive[at..at + BLOCK]).clone();
+    change(&mut header);
+    header.set_cksum();
+    archive[at..at + BLOCK].copy_from_slice(header.as_bytes());
+    archive
+}
+
+/// Also to what no writer of tars would write.
+fn renamed(archive: Vec<u8>, name: &str, to: &str) -> Vec<u8> {
+    with_head(archive, name, |header| {
+        let field = &mut header.as_old_mut().name;
+        field.fill(0);
+        field[..to.len()].copy_from_slice(to.as_bytes());
+    })
+}
+
+#[test]
+fn a_name_comes_once() {
+    let twice = written(&[(DATABASE, &[7; 1000]), (DATABASE, &[8; 1000])]);
+
+    assert_eq!(read(&twice).unwrap_err(), "it has echo.db twice");
+}
+
+#[test]
+fn lengths_in_heads_are_not_believed() {
+    let long = |name, size| with_head(whole(), name, |header| header.set_size(size));
+
+    assert_eq!(read(&long(SUMS, 1 << 40)).unwrap_err(), "its list of files is damaged");
+    assert_eq!(read(&long(MANIFEST, 1 << 40)).unwrap_err(), "its manifest has 1099511627776 bytes: that is too long");
+}
+
 #[test]
 fn no_path_leads_out() {
     for name in ["../echo.db", "/etc/passwd", "media/../echo.db", "media/67/../../x", "keys/authorized_keys", "x"] {
-        // Not every one of these can be written down; then there is nothing to refuse.
-        let mut writer = Writer::new(Vec::new(), &manifest(), 0).unwrap();
-        if writer.add(name, 1, &b"x"[..]).is_ok() {
-            let refused = read(&writer.finish().unwrap()).unwrap_err();
-            assert!(refused.contains("which no backup has"), "{refused}");
-        }
+        let refused = read(&renamed(whole(), IMAGE, name)).unwrap_err();
+
+        assert_eq!(refused, format!("it has a file {name:?}, which no backup has"));
         assert_eq!(place(name), None);
     }
     let elsewhere = IMAGE.replace("/67/", "/68/");

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use echo_crypto::KEY_FILES;
 use echo_domain::{Clock, Timestamp};
@@ -20,7 +20,7 @@ use crate::{
     data_dir::DataDir,
     interrupt::Interrupt,
     progress,
-    system::{SystemClock, say},
+    system::{SystemClock, complain, say},
 };
 
 #[derive(Debug, Args)]
@@ -39,16 +39,20 @@ pub(crate) struct Backup {
     /// Replace the file if it is there, once the new one is whole
     #[arg(long)]
     replace: bool,
+    /// Back up although files of images that are shown are missing
+    #[arg(long)]
+    allow_missing: bool,
 }
 
 /// Everything of one moment in one file, whether or not it is being served.
 ///
 /// # Errors
 /// In one line. Then the file is not there, or as it was.
-pub(crate) fn run(settings: &Settings, Backup { file, replace }: &Backup) -> Result<()> {
+pub(crate) fn run(settings: &Settings, asked: &Backup) -> Result<()> {
     settings.check()?;
     let data = DataDir::existing(&settings.data.data_dir)?;
-    ensure!(*replace || !file.exists(), "{} is there already: name another file, or add --replace", file.display());
+    check(asked)?;
+    let Backup { file, replace, allow_missing } = asked;
     let held = data.hold_media()?;
     let interrupt = Interrupt::listen()?;
     let refused = || format!("{} is not written", file.display());
@@ -56,31 +60,45 @@ pub(crate) fn run(settings: &Settings, Backup { file, replace }: &Backup) -> Res
     let archive = NamedTempFile::new_in(&partial).with_context(refused)?;
 
     let (out, database) = (archive.reopen().with_context(refused)?, partial.path().join(archive::DATABASE));
-    let manifest = interrupt.or(move || back_up(&data, &held, &database, &out)).with_context(refused)?;
+    let allow_missing = *allow_missing;
+    let made = interrupt.or(move || back_up(&data, &held, &database, &out, allow_missing));
+    let manifest = made.with_context(refused)?;
     let named = if *replace { archive.persist(file) } else { archive.persist_noclobber(file) };
     named.map_err(|error| error.error).with_context(refused)?;
     File::open(folder_of(file)).and_then(|folder| folder.sync_all()).with_context(refused)?;
 
-    told(&manifest, file)
+    let lacks = manifest.lacks();
+    let what = if lacks.is_some() { "what there was" } else { "everything" };
+    let Manifest { made, files, bytes, .. } = manifest;
+    say(&format!("{} has {what} as of {made}: {files} files, {bytes} bytes", file.display()))?;
+    if let Some(lacks) = lacks {
+        complain(&format!("{}: {lacks}", file.display()));
+    }
+    Ok(())
 }
 
-fn told(manifest: &Manifest, file: &Path) -> Result<()> {
-    if let Some(name) = manifest.missing.first() {
-        let n = manifest.missing.len();
-        say(&format!("{n} images were missing already, such as {name}: `echod doctor` tells of them"))?;
-    }
-    let Manifest { made, files, bytes, .. } = manifest;
-    say(&format!("{} has everything as of {made}: {files} files, {bytes} bytes", file.display()))?;
+/// Whether the file can be written, as far as that is known before.
+fn check(Backup { file, replace, .. }: &Backup) -> Result<()> {
+    let is_folder = file.is_dir() || file.as_os_str().as_encoded_bytes().ends_with(b"/");
+    ensure!(!is_folder, "{} is a folder: name a file in it", file.display());
+    ensure!(folder_of(file).is_dir(), "there is no folder {} to write to", folder_of(file).display());
+    ensure!(*replace || !file.exists(), "{} is there already: name another file, or add --replace", file.display());
     Ok(())
 }
 
 /// Writes it to `out`, with the database copied to `database` before.
-fn back_up(data: &DataDir, held: &HeldBlobs, database: &Path, out: &File) -> Result<Manifest> {
+fn back_up(data: &DataDir, held: &HeldBlobs, database: &Path, out: &File, allow_missing: bool) -> Result<Manifest> {
     let now = SystemClock.now();
     let waiting = progress::waiting("Copying the database");
     let snapshot = Snapshot::take(&data.database(), database)?;
     let contents = Contents::gather(data, held, &snapshot, database)?;
     let manifest = contents.manifest(&snapshot, now)?;
+    if let Some(lacks) = manifest.lacks().filter(|_| !allow_missing) {
+        bail!(
+            "{lacks}: is all of {} there? `echod doctor` tells more, --allow-missing goes on",
+            data.media().display()
+        );
+    }
     waiting.finish_and_clear();
     write(&contents, &manifest, held, out, now)?;
     out.sync_all()?;
@@ -93,6 +111,7 @@ struct Contents {
     files: Vec<(String, PathBuf, u64)>,
     /// By blob.
     images: Vec<(String, u64)>,
+    /// Files of images that are shown.
     missing: Vec<String>,
 }
 
@@ -109,7 +128,9 @@ impl Contents {
             }
         }
         let (mut images, mut missing) = (Vec::new(), Vec::new());
-        for blob in snapshot.blobs()? {
+        let blobs = snapshot.blobs()?;
+        missing.extend(blobs.unreadable.iter().map(|id| format!("image {id}, of which the record cannot be read")));
+        for blob in blobs.named {
             match held.open(&blob.name).with_context(|| format!("cannot read the image {}", blob.name))? {
                 Some(file) => images.push((blob.name, file.metadata()?.len())),
                 None if blob.needed => missing.push(blob.name),
@@ -130,7 +151,8 @@ impl Contents {
             rows: snapshot.rows()?,
             files: (self.files.len() + self.images.len()) as u64,
             bytes: lengths.sum(),
-            missing: self.missing.clone(),
+            n_missing: self.missing.len() as u64,
+            missing: self.missing.iter().take(Manifest::NAMED).cloned().collect(),
         })
     }
 }

@@ -151,12 +151,13 @@ fn inspect(folder: &Path, checked: &Checked) -> Result<()> {
     let (rows, manifest) = (snapshot.rows()?, &checked.manifest);
     ensure!(rows == manifest.rows, "its records are {rows:?}, and should be {:?}", manifest.rows);
     let there: HashSet<&str> = checked.files().filter_map(|(_, name)| name.rsplit('/').next()).collect();
-    let missing: HashSet<&str> = manifest.missing.iter().map(String::as_str).collect();
-    let lost = |name: &str| !there.contains(name) && !missing.contains(name);
-    match snapshot.blobs()?.iter().find(|blob| blob.needed && lost(&blob.name)) {
-        Some(blob) => bail!("the image {} is not in it", blob.name),
-        None => Ok(()),
+    let blobs = snapshot.blobs()?;
+    let lost: Vec<_> = blobs.named.iter().filter(|blob| blob.needed && !there.contains(blob.name.as_str())).collect();
+    if (lost.len() + blobs.unreadable.len()) as u64 > manifest.n_missing {
+        let lost = lost.iter().map(|blob| &blob.name).find(|name| !manifest.missing.contains(name));
+        bail!("the image {} is not in it", lost.map_or("that a record names", String::as_str));
     }
+    Ok(())
 }
 
 /// Whether what was unpacked has arrived. It is on disk: as far as the system lets go of it, it is read from there.
@@ -204,6 +205,9 @@ fn told(checked: &Checked, what: &str) -> Result<()> {
         "{what}: as of {}, with {people} accounts, {posts} posts and {} files",
         manifest.made, manifest.files
     ))?;
+    if let Some(lacks) = manifest.lacks() {
+        say(&format!("As it was made, {lacks}."))?;
+    }
     if !checked.files().any(|(_, name)| name.starts_with("keys/")) {
         say("It has no keys: set JWT_SECRET to what it was, or everybody has to sign in again.")?;
     }

@@ -1,7 +1,8 @@
 //! A backup has what was there when it began, whatever went on meanwhile.
 
 use std::{
-    os::unix::fs::PermissionsExt,
+    ffi::OsStr,
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::Path,
     process::Stdio,
     sync::{
@@ -157,7 +158,7 @@ async fn an_interrupted_backup_leaves_no_file_and_holds_nothing_up() {
     let file = server.data().with_file_name("backup.tar");
     let mut interrupted = 0;
     for (n, (shown, pause)) in shown.iter().zip((1..).map(|n| 4 * n)).enumerate() {
-        let signal = [Signal::KILL, Signal::INT][n % 2];
+        let signal = [Signal::KILL, Signal::INT, Signal::HUP][n % 3];
         let mut command = echod(&server.data());
         let mut child = command.arg("backup").arg(&file).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(pause));
@@ -201,6 +202,92 @@ async fn a_file_that_is_there_is_replaced_when_asked_and_a_folder_that_is_not_is
     assert!(nowhere.contains("there is no Echo"), "{nowhere}");
     said(&server.run(&["backup", file.to_str().unwrap(), "--replace"], ""));
     said(&server.run(&["restore", file.to_str().unwrap(), "--verify-only"], ""));
+}
+
+#[tokio::test]
+async fn missing_images_are_told_and_do_not_replace_a_backup_that_has_them() {
+    let Some(mut server) = OwnServer::start().await else { return };
+    let ana = server.sign_up("ana").await;
+    for _ in 0..25 {
+        show(&ana).await;
+    }
+    server.kill();
+    let file = server.data().with_file_name("backup.tar");
+    let file = file.to_str().unwrap();
+    said(&server.run(&["backup", file], ""));
+    let whole = std::fs::read(file).unwrap();
+    // As when the volume with the images is not mounted.
+    std::fs::rename(server.data().join("media"), server.data().with_file_name("volume")).unwrap();
+
+    let refused = complaint(&server.run(&["backup", file, "--replace"], ""));
+
+    assert!(refused.contains("--allow-missing") && refused.contains("lacks"), "{refused}");
+    assert_eq!(std::fs::read(file).unwrap(), whole);
+    let allowed = server.run(&["backup", file, "--replace", "--allow-missing"], "");
+    said(&allowed);
+    let told = String::from_utf8_lossy(&allowed.stderr).into_owned();
+    assert!(told.contains("lacks 25 files"), "{told}");
+    // However many: the manifest is to stay short.
+    let manifest = std::fs::read(file).unwrap().split_off(512);
+    let manifest: serde_json::Value =
+        serde_json::Deserializer::from_slice(&manifest).into_iter().next().unwrap().unwrap();
+    assert_eq!((&manifest["nMissing"], manifest["missing"].as_array().unwrap().len()), (&json!(25), 20));
+    let verified = said(&server.run(&["restore", file, "--verify-only"], ""));
+    assert!(verified.contains("is good") && verified.contains("lacks"), "{verified}");
+    assert!(said(&server.run(&["restore", file, "--replace"], "")).contains("lacks"));
+}
+
+#[tokio::test]
+async fn one_record_that_cannot_be_read_is_named_and_all_else_is_backed_up() {
+    let Some(mut server) = OwnServer::start().await else { return };
+    let ana = server.sign_up("ana").await;
+    show(&ana).await;
+    show(&ana).await;
+    server.kill();
+    let connection = rusqlite::Connection::open(server.data().join("echo.db")).unwrap();
+    let damage = "UPDATE media SET image = 'x' WHERE id = (SELECT min(id) FROM media) RETURNING lower(hex(id))";
+    let id: String = connection.query_row(damage, [], |row| row.get(0)).unwrap();
+    drop(connection);
+    let file = server.data().with_file_name("backup.tar");
+    let file = file.to_str().unwrap();
+
+    let refused = complaint(&server.run(&["backup", file], ""));
+    said(&server.run(&["backup", file, "--allow-missing"], ""));
+
+    assert!(refused.contains(&id), "{refused}");
+    assert!(said(&server.run(&["restore", file, "--verify-only"], "")).contains(&id));
+}
+
+#[tokio::test]
+async fn where_it_cannot_go_is_told_at_once_and_any_name_will_do() {
+    let Some(server) = OwnServer::start().await else { return };
+    let folder = server.data().with_file_name("folder");
+    std::fs::create_dir(&folder).unwrap();
+    let back_up = |file: &Path| run(echod(&server.data()).arg("backup").arg(file), "");
+
+    let is_folder = complaint(&back_up(&folder));
+    let nowhere = complaint(&back_up(&folder.join("no/echo.tar")));
+    let odd = folder.join(OsStr::from_bytes(b"\xff.tar"));
+    said(&back_up(&odd));
+
+    assert!(is_folder.contains("is a folder"), "{is_folder}");
+    assert!(nowhere.contains("there is no folder") && nowhere.contains("folder/no"), "{nowhere}");
+    said(&run(echod(&server.data()).arg("restore").arg(&odd).arg("--verify-only"), ""));
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+}
+
+#[test]
+fn an_empty_database_is_no_echo() {
+    let Some(folder) = crate::echod::own_folder() else { return };
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    std::fs::write(data.join("echo.db"), "").unwrap();
+    let file = folder.path().join("backup.tar");
+
+    let refused = complaint(&run(echod(&data).arg("backup").arg(&file), ""));
+
+    assert!(refused.contains("is empty") && refused.contains("data/echo.db"), "{refused}");
+    assert!(!file.exists());
 }
 
 #[tokio::test]

@@ -84,12 +84,7 @@ impl DataDir {
     /// # Errors
     /// When it has none, or cannot be used.
     pub(crate) fn require_schema(&self) -> Result<()> {
-        let database = self.database();
-        ensure!(
-            Snapshot::open(&database)?.schema()? > 0,
-            "the database {} is empty: restore a backup",
-            database.display()
-        );
+        Snapshot::open(&self.database())?;
         Ok(())
     }
 

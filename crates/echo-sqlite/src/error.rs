@@ -21,7 +21,7 @@ pub enum OpenError {
     )]
     Newer { path: PathBuf, found: u32, known: u32 },
     /// No Echo has made anything in it.
-    #[error("the database {} is empty, it has schema version 0: no Echo has kept anything in it", .path.display())]
+    #[error("the database {} is empty: restore a backup, or remove the file to begin anew", .path.display())]
     Empty { path: PathBuf },
     /// An older Echo made it, and it is not to be changed now.
     #[error(

@@ -67,7 +67,7 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
         Self { values: Values::with_weighter(items, bytes, Weigh(weigh)), clock, lifetime }
     }
 
-    /// The values of those keys that have one. `load` reads those unknown, in one batch; it may leave some out.
+    /// The value of each key, in their order. `load` reads those unknown, in one batch; it may leave some out.
     ///
     /// # Errors
     /// Of `load`.
@@ -75,28 +75,38 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
         &self,
         keys: &[K],
         load: impl Fn(Vec<K>) -> BoxFuture<'a, Result<IdMap<K, V>>>,
-    ) -> Result<IdMap<K, V>> {
+    ) -> Result<Vec<Option<V>>> {
         let now = self.clock.now();
-        let mut found = IdMap::with_capacity_and_hasher(keys.len(), Default::default());
+        let mut values = Vec::with_capacity(keys.len());
         let (mut ours, mut others) = (IdMap::default(), Vec::new());
-        for key in keys {
-            match self.look_up(key, now) {
-                GuardResult::Value(kept) => drop(found.insert(*key, kept.value)),
-                GuardResult::Guard(guard) => drop(ours.insert(*key, guard)),
-                GuardResult::Timeout => others.push(*key),
-            }
+        for (place, key) in keys.iter().enumerate() {
+            values.push(match self.look_up(key, now) {
+                GuardResult::Value(kept) => Some(kept.value),
+                GuardResult::Guard(guard) => {
+                    ours.insert(*key, guard);
+                    None
+                }
+                GuardResult::Timeout => {
+                    others.push(place);
+                    None
+                }
+            });
         }
         if !ours.is_empty() {
-            found.extend(self.fill(ours, &load).await?);
-        }
-        // Only now, with nothing of ours open: two callers that waited for each other would wait forever.
-        for key in others {
-            match self.values.get_value_or_guard_async(&key).await {
-                Ok(kept) => drop(found.insert(key, kept.value)),
-                Err(guard) => found.extend(self.fill(IdMap::from_iter([(key, guard)]), &load).await?),
+            let loaded = self.fill(ours, &load).await?;
+            for (key, value) in keys.iter().zip(&mut values).filter(|(_, value)| value.is_none()) {
+                *value = loaded.get(key).cloned();
             }
         }
-        Ok(found)
+        // Only now, with nothing of ours open: two callers that waited for each other would wait forever.
+        for place in others {
+            let key = keys[place];
+            values[place] = match self.values.get_value_or_guard_async(&key).await {
+                Ok(kept) => Some(kept.value),
+                Err(guard) => self.fill(IdMap::from_iter([(key, guard)]), &load).await?.remove(&key),
+            };
+        }
+        Ok(values)
     }
 
     /// The value has changed, or may have.

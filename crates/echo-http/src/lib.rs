@@ -20,6 +20,7 @@ mod posts;
 mod reply;
 mod room;
 mod surround;
+mod took;
 mod users;
 
 use axum::Router;

@@ -7,7 +7,7 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, Method, StatusCode},
+    http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
 use echo_domain::{Error, RawId};
@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use tokio::{sync::Semaphore, task::JoinHandle};
 use tracing::{Instrument, Span, field::display};
 
-use crate::{caller::Caller, error::ApiError, extract::NewIds, room::BodyRoom};
+use crate::{caller::Caller, error::ApiError, extract::NewIds, room::BodyRoom, took::Took};
 
 tokio::task_local! {
     static REQUEST_ID: String;
@@ -45,6 +45,7 @@ pub struct Bounds {
 /// Gives a request an id, which its reply carries, and tells of it.
 pub(crate) async fn observe<F: Future<Output = Response>>(
     ids: &NewIds,
+    seconds: &Took,
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Response {
@@ -67,8 +68,7 @@ pub(crate) async fn observe<F: Future<Output = Response>>(
         let duration_ms = took.as_secs_f64() * 1000.0;
         tracing::debug!(%method, route, status = status.as_u16(), user.id = user, duration_ms, "request answered");
     });
-    metrics::histogram!("echo_http_request_seconds", "route" => route, "method" => method_label(&method), "status" => status.as_str().to_owned())
-        .record(took.as_secs_f64());
+    seconds.note(&route, &method, status, took);
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID_FIELD, id);
     }
@@ -93,20 +93,6 @@ impl Bounds {
             Ok(Err(_)) => ApiError::Domain(Error::internal("a request panicked")).into_response(),
             Err(_) => ApiError::Timeout.into_response(),
         }
-    }
-}
-
-/// Clients may make methods up; the figures have a closed set of them.
-fn method_label(method: &Method) -> &'static str {
-    match *method {
-        Method::GET => "GET",
-        Method::HEAD => "HEAD",
-        Method::POST => "POST",
-        Method::PUT => "PUT",
-        Method::PATCH => "PATCH",
-        Method::DELETE => "DELETE",
-        Method::OPTIONS => "OPTIONS",
-        _ => "other",
     }
 }
 

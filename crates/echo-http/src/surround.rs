@@ -23,6 +23,7 @@ use crate::{
     limits::limit,
     multipart,
     observe::{Bounds, observe},
+    took::Took,
 };
 
 /// What surrounds every request.
@@ -41,12 +42,13 @@ pub struct Surroundings {
 /// The same for every request, made once.
 struct Around {
     cors: CorsLayer,
+    took: Took,
     surroundings: Surroundings,
 }
 
 /// One layer for all of it: for every request, each layer of a router copies all that is inside it.
 pub(crate) fn surround(router: Router, surroundings: Surroundings) -> Router {
-    let around = Around { cors: cors(surroundings.cors_origins.clone()), surroundings };
+    let around = Around { cors: cors(surroundings.cors_origins.clone()), took: Took::default(), surroundings };
     router
         .fallback(async || ApiError::RouteNotFound)
         .method_not_allowed_fallback(async || ApiError::MethodNotAllowed)
@@ -57,7 +59,7 @@ pub(crate) fn surround(router: Router, surroundings: Surroundings) -> Router {
 async fn pass(State(around): State<Arc<Around>>, request: Request, next: Next) -> Response {
     let mut request = hear_out(request);
     around.surroundings.callers.identify(&mut request);
-    observe(&around.surroundings.ids, request, async |request| {
+    observe(&around.surroundings.ids, &around.took, request, async |request| {
         if request.headers().contains_key(header::ORIGIN) {
             return around.to_web_page(request, next).await;
         }

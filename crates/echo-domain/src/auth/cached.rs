@@ -57,7 +57,7 @@ impl AccountStore for CachedAccounts {
                 Ok(found.map(|found| (account, Arc::new(found))).into_iter().collect::<IdMap<_, _>>())
             })
         };
-        Ok(self.known.get(&[account], load).await?.remove(&account).map(|found| Account::clone(&found)))
+        Ok(self.known.get(&[account], load).await?.pop().flatten().map(|found| Account::clone(&found)))
     }
 
     async fn find_by_login(&self, login: &Login) -> Result<Option<Account>> {

@@ -90,7 +90,7 @@ impl PostStore for CachedPosts {
     }
 
     async fn details(&self, posts: &[PostId]) -> Result<Vec<Arc<PostDetail>>> {
-        let mut found = self
+        let found = self
             .known
             .details
             .get(posts, |unknown| {
@@ -100,7 +100,7 @@ impl PostStore for CachedPosts {
                 })
             })
             .await?;
-        Ok(posts.iter().filter_map(|post| found.remove(post)).collect())
+        Ok(found.into_iter().flatten().collect())
     }
 
     async fn newest(&self, page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
@@ -147,7 +147,7 @@ impl PostStore for CachedPosts {
         let load = |_| -> BoxFuture<'_, _> {
             Box::pin(async move { Ok(IdMap::from_iter([((), self.posts.total().await?)])) })
         };
-        Ok(self.known.total.get(&[()], load).await?.remove(&()).unwrap_or(0))
+        Ok(self.known.total.get(&[()], load).await?.pop().flatten().unwrap_or(0))
     }
 
     async fn counts(&self, authors: &[UserId]) -> Result<IdMap<UserId, u64>> {
@@ -165,9 +165,8 @@ impl PostStore for CachedPosts {
                 Ok(counts)
             })
         };
-        let mut counts = self.known.counts.get(authors, load).await?;
-        counts.retain(|_, count| *count > 0);
-        Ok(counts)
+        let counts = authors.iter().zip(self.known.counts.get(authors, load).await?);
+        Ok(counts.filter_map(|(author, count)| Some((*author, count.filter(|count| *count > 0)?))).collect())
     }
 
     async fn set_like(&self, like: Like, liked: bool) -> Result<LikeState> {
@@ -189,8 +188,8 @@ impl PostStore for CachedPosts {
                 Ok(unknown.into_iter().map(|key| (key, liked.contains(&key.1))).collect())
             })
         };
-        let known = self.known.liked.get(&keys, load).await?;
-        Ok(known.into_iter().filter(|(_, liked)| *liked).map(|((_, post), _)| post).collect())
+        let liked = posts.iter().zip(self.known.liked.get(&keys, load).await?);
+        Ok(liked.filter(|(_, liked)| *liked == Some(true)).map(|(post, _)| *post).collect())
     }
 
     async fn likes(&self, post: PostId, page: PageRequest<LikeId>) -> Result<Page<Like, LikeId>> {

@@ -73,7 +73,7 @@ impl CachedProfiles {
                 Ok(IdMap::from_iter([((user, end), Arc::new(page))]))
             })
         };
-        let page = self.known.follows.get(&[(user, end)], load).await?.remove(&(user, end));
+        let page = self.known.follows.get(&[(user, end)], load).await?.pop().flatten();
         page.ok_or_else(|| Error::internal("a page that was read is not there"))
     }
 
@@ -123,7 +123,8 @@ impl ProfileStore for CachedProfiles {
         let load = |unknown: Vec<UserId>| -> BoxFuture<'_, _> {
             Box::pin(async move { self.profiles.by_ids(&unknown).await })
         };
-        self.known.profiles.get(users, load).await
+        let profiles = self.known.profiles.get(users, load).await?;
+        Ok(users.iter().zip(profiles).filter_map(|(user, profile)| Some((*user, profile?))).collect())
     }
 
     async fn update(&self, user: UserId, change: &ProfileChange, now: Timestamp) -> Result<Option<Profile>> {
@@ -170,7 +171,7 @@ impl ProfileStore for CachedProfiles {
         let load = |_| -> BoxFuture<'_, _> {
             Box::pin(async move { Ok(IdMap::from_iter([(user, self.profiles.all_following(user).await?.into())])) })
         };
-        let known = self.known.following.get(&[user], load).await?.remove(&user);
+        let known = self.known.following.get(&[user], load).await?.pop().flatten();
         Ok(known.map(|users| users.to_vec()).unwrap_or_default())
     }
 

@@ -93,8 +93,8 @@ impl TryFrom<String> for RawId {
     }
 }
 
-/// Values by id. Its hash is a quick one: pages are put together by looking up ids, and the standard hash took longer than
-/// all the rest of it.
+/// Values by id. Its hash is a quick one: pages are put together by looking up ids, and the standard hash took a twelfth of
+/// the time of a page.
 pub type IdMap<K, V> = HashMap<K, V, foldhash::fast::RandomState>;
 
 /// Ids, each once.

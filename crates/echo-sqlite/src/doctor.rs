@@ -15,7 +15,7 @@ use echo_domain::{
 };
 use rusqlite::{Connection, Row};
 
-use crate::{Database, media::named_blobs, snapshot};
+use crate::{Database, blobs::named_blobs, snapshot};
 
 use checks::{Check, Mend};
 use unreadable::unreadable;

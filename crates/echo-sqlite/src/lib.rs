@@ -4,6 +4,7 @@
 //! threads of their own. Each area has one store on top of it, and touches only its own tables.
 
 mod auth;
+mod blobs;
 mod database;
 mod doctor;
 mod error;
@@ -22,12 +23,13 @@ mod users;
 mod writer;
 
 pub use auth::SqliteAccounts;
+pub use blobs::Blobs;
 pub use database::{Database, Options};
 pub use doctor::SqliteDoctor;
 pub use error::OpenError;
 pub use events::SqliteEvents;
 pub use idempotency::SqliteIdempotency;
-pub use media::{Blobs, SqliteMedia};
+pub use media::SqliteMedia;
 pub use migrations::{Planned, migrate, plan};
 pub use posts::SqlitePosts;
 pub use snapshot::{Snapshot, newest_schema};

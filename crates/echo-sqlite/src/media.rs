@@ -6,10 +6,9 @@ use async_trait::async_trait;
 use echo_domain::{
     MediaId, Page, PageRequest, RawId, Result, Timestamp, UserId,
     auth::account_deleted,
-    doctor::NamedBlob,
     media::{Holder, Image, Media, MediaStore, Variant},
 };
-use rusqlite::{Connection, Row, params, types::Type};
+use rusqlite::{Row, params};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -194,50 +193,6 @@ fn give(tx: &Tx<'_>, image: MediaId, holder: Holder, expires: Timestamp) -> Outc
         params![key(image), holder_column(holder), expires.millis()],
     )?;
     Ok(())
-}
-
-/// The blobs of images.
-pub struct Blobs {
-    /// Without those that another service delivers.
-    pub named: Vec<NamedBlob>,
-    /// Images whose records cannot be read: what their blobs are called, nobody knows.
-    pub unreadable: Vec<MediaId>,
-}
-
-/// The blobs of every image. Those of which the confirmation waits are needed if their holder shows them.
-pub(crate) fn blobs(conn: &Connection) -> rusqlite::Result<Blobs> {
-    const ALL: &str = "SELECT id, image, doomed = 0 AND (expires IS NULL OR CASE substr(coalesce(holder, ''), 1, 5)
-             WHEN 'post:' THEN EXISTS (SELECT 1 FROM posts, json_each(iif(json_valid(content), content, '[]')) AS block
-                 WHERE posts.id = unhex(substr(holder, 6))
-                   AND iif(block.type = 'object', block.value ->> '$.image.id', NULL) = lower(hex(media.id)))
-             WHEN 'profi' THEN EXISTS (SELECT 1 FROM profiles
-                 WHERE profiles.id = unhex(substr(holder, 9)) AND picture_media = media.id)
-             ELSE FALSE END)
-         FROM media ORDER BY id";
-    let mut statement = conn.prepare(ALL)?;
-    let mut rows = statement.query([])?;
-    let mut blobs = Blobs { named: Vec::new(), unreadable: Vec::new() };
-    while let Some(row) = rows.next()? {
-        let (id, needed): (MediaId, bool) = (sql::id(row, 0)?, row.get(2)?);
-        let Ok(image) = sql::from_json::<ImageColumn>(row, 1).map(Image::from) else {
-            blobs.unreadable.push(id);
-            continue;
-        };
-        let names = std::iter::once(image.location).chain(image.variants.into_iter().map(|it| it.location));
-        let ours = names.filter(|name| !name.contains('/'));
-        blobs.named.extend(ours.map(|name| NamedBlob { image: id, name, needed }));
-    }
-    Ok(blobs)
-}
-
-/// The same, when every record can be read.
-pub(crate) fn named_blobs(conn: &Connection) -> rusqlite::Result<Vec<NamedBlob>> {
-    let blobs = blobs(conn)?;
-    let unreadable = |id| {
-        let cause = format!("the record of image {id} cannot be read").into();
-        rusqlite::Error::FromSqlConversionFailure(1, Type::Text, cause)
-    };
-    blobs.unreadable.first().map_or(Ok(blobs.named), |id| Err(unreadable(id)))
 }
 
 /// From the columns `image, account, holder, expires`.

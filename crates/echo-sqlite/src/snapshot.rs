@@ -8,9 +8,9 @@ use rusqlite::{
 };
 
 use crate::{
+    blobs::{self, Blobs},
     database,
     error::OpenError,
-    media::{self, Blobs},
     migrations,
 };
 
@@ -77,7 +77,7 @@ impl Snapshot {
     /// # Errors
     /// [`OpenError`]
     pub fn blobs(&self) -> Result<Blobs, OpenError> {
-        media::blobs(&self.connection).map_err(|source| self.unreadable(source))
+        blobs::blobs(&self.connection).map_err(|source| self.unreadable(source))
     }
 
     fn count(&self) -> rusqlite::Result<BTreeMap<String, u64>> {
@@ -191,10 +191,18 @@ mod tests {
         let content = format!(r#"[{{"image":{{"id":"{}"}}}}]"#, RawId::from_bytes([1; 12]));
         connection.execute(show, rusqlite::params![[9_u8; 12], content]).unwrap();
 
-        let blobs = Snapshot::open(&folder.path().join("echo.db")).unwrap().blobs().unwrap();
+        let needed = || -> Vec<String> {
+            let blobs = Snapshot::open(&folder.path().join("echo.db")).unwrap().blobs().unwrap();
+            blobs.named.into_iter().filter(|blob| blob.needed).map(|blob| blob.name).collect()
+        };
 
-        let needed: Vec<_> = blobs.named.iter().filter(|blob| blob.needed).map(|blob| blob.name.as_str()).collect();
-        assert_eq!(needed, ["1.webp", "1-320.webp", "1-640.webp"]);
+        assert_eq!(needed(), ["1.webp", "1-320.webp", "1-640.webp"]);
+
+        // A post that cannot be read may show it, too.
+        for content in ["[{", "{}"] {
+            connection.execute("UPDATE posts SET content = ?1", [content]).unwrap();
+            assert_eq!(needed(), ["1.webp", "1-320.webp", "1-640.webp"], "{content}");
+        }
     }
 
     #[tokio::test]

@@ -3,6 +3,8 @@
 
 use echo_domain::doctor::Cure;
 
+use crate::blobs::shown;
+
 /// One thing to look at.
 pub(super) struct Check {
     pub(super) name: &'static str,
@@ -57,18 +59,6 @@ pub(super) const LAGS: &str = "WITH consumers(name) AS (VALUES ('users'), ('post
     FROM consumers LEFT JOIN event_consumers ON event_consumers.name = consumers.name
     LEFT JOIN events ON events.position > coalesce(event_consumers.position, 0)
     GROUP BY consumers.name ORDER BY consumers.name";
-
-/// Whether the holder of an image in `media` shows it. Fails on what is no content of a post.
-macro_rules! shown {
-    () => {
-        "CASE substr(coalesce(holder, ''), 1, 5)
-             WHEN 'post:' THEN EXISTS (SELECT 1 FROM posts, json_each(content) AS block
-                 WHERE posts.id = unhex(substr(holder, 6)) AND block.value ->> '$.image.id' = lower(hex(media.id)))
-             WHEN 'profi' THEN EXISTS (SELECT 1 FROM profiles
-                 WHERE profiles.id = unhex(substr(holder, 9)) AND picture_media = media.id)
-             ELSE FALSE END"
-    };
-}
 
 pub(super) const CHECKS: &[Check] = &[
     Check {

@@ -42,8 +42,8 @@ pub trait EventLog: Send + Sync {
     /// starts at the oldest event that is kept.
     async fn pending(&self, consumer: &'static str, limit: usize) -> Result<Vec<Recorded>>;
 
-    /// Notes that `consumer` is done with every event up to `position`. Going back is ignored.
-    async fn confirm(&self, consumer: &'static str, position: u64) -> Result<()>;
+    /// Notes that `consumer` is done with `events`: the first ones that are pending for it. Doing it twice is once.
+    async fn confirm(&self, consumer: &'static str, events: &[Recorded]) -> Result<()>;
 
     /// Sets an event aside that `consumer` could not handle, and confirms it, in one write.
     async fn set_aside(&self, consumer: &'static str, event: &Recorded, reason: &str) -> Result<()>;
@@ -120,10 +120,10 @@ impl Relay {
     /// Hands over one batch. Returns how many events were dealt with.
     async fn deliver(&self, consumer: &dyn Consumer, stop: &mut watch::Receiver<bool>) -> Result<usize> {
         let batch = self.log.pending(consumer.name(), Self::BATCH).await?;
-        let mut last = None;
-        for recorded in &batch {
+        let mut done = 0..0;
+        for (place, recorded) in batch.iter().enumerate() {
             match Self::insist(consumer, &recorded.event, stop).await {
-                Ok(true) => last = Some(recorded.position),
+                Ok(true) => done.end = place + 1,
                 Ok(false) => break, // told to stop
                 Err(error) => {
                     tracing::error!(
@@ -132,13 +132,14 @@ impl Relay {
                         error = &error as &dyn std::error::Error,
                         "event set aside: it kept failing"
                     );
+                    self.log.confirm(consumer.name(), &batch[done]).await?;
                     self.log.set_aside(consumer.name(), recorded, &error.to_string()).await?;
-                    last = None;
+                    done = place + 1..place + 1;
                 }
             }
         }
-        if let Some(position) = last {
-            self.log.confirm(consumer.name(), position).await?;
+        if !done.is_empty() {
+            self.log.confirm(consumer.name(), &batch[done]).await?;
         }
         Ok(batch.len())
     }

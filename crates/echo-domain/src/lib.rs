@@ -6,6 +6,7 @@
 
 pub mod auth;
 mod cache;
+mod change;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod doctor;
@@ -29,6 +30,7 @@ pub mod users;
 pub mod workers;
 
 pub use cache::Cache;
+pub use change::{Alone, Broadcast, Change, Hears};
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
 pub use event::{Consumer, Event, EventLog, Recorded, Relay};
 pub use id::{

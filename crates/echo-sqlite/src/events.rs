@@ -39,8 +39,10 @@ impl EventLog for SqliteEvents {
             .await
     }
 
-    async fn confirm(&self, consumer: &'static str, position: u64) -> Result<()> {
-        self.0.write("events.confirm", move |tx| confirm(tx, consumer, position)).await
+    async fn confirm(&self, consumer: &'static str, events: &[Recorded]) -> Result<()> {
+        // The first that are pending: all up to the last of them.
+        let Some(last) = events.iter().map(|event| event.position).max() else { return Ok(()) };
+        self.0.write("events.confirm", move |tx| confirm(tx, consumer, last)).await
     }
 
     async fn set_aside(&self, consumer: &'static str, event: &Recorded, reason: &str) -> Result<()> {

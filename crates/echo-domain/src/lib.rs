@@ -21,6 +21,8 @@ pub mod idempotency;
 pub mod idempotency_contract;
 pub mod limits;
 pub mod media;
+#[cfg(feature = "contract")]
+pub mod outbox_contract;
 mod page;
 pub mod posts;
 mod seal;
@@ -32,7 +34,7 @@ pub mod workers;
 pub use cache::Cache;
 pub use change::{Alone, Broadcast, Change, Hears};
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
-pub use event::{Consumer, Event, EventLog, Recorded, Relay};
+pub use event::{Consumer, Event, EventLog, Outbox, Recorded, Relay};
 pub use id::{
     BlockId, CommentId, FollowId, IdMap, IdSet, IdSource, LikeId, MalformedId, MediaId, PostId, RawId, SessionId,
     UserId,

@@ -1,6 +1,6 @@
 //! How ids, times and counts lie in documents, and how pages are asked for.
 
-use bson::{Bson, DateTime, Document, doc, oid::ObjectId};
+use bson::{Binary, DateTime, Document, doc, oid::ObjectId, spec::BinarySubtype};
 use echo_domain::{Error, PageRequest, RawId, Timestamp};
 
 use crate::error::Outcome;
@@ -56,6 +56,6 @@ pub(crate) fn limit(documents: usize) -> i64 {
 }
 
 /// Bytes as a document keeps them.
-pub(crate) fn bytes(bytes: &[u8]) -> Bson {
-    Bson::Binary(bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: bytes.to_vec() })
+pub(crate) fn binary(bytes: &[u8]) -> Binary {
+    Binary { subtype: BinarySubtype::Generic, bytes: bytes.to_vec() }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use bson::{DateTime, Document, doc};
-use echo_domain::{Event, EventLog, Recorded, Result};
+use echo_domain::{Event, EventLog, Outbox, Recorded, Result, Timestamp};
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::Collection;
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::{
     Mongo,
     collections::{EVENTS, EVENTS_SET_ASIDE},
-    documents::limit as at_most,
+    documents::{date, limit as at_most},
     error::Outcome,
     transaction::Tx,
 };
@@ -115,6 +115,35 @@ impl EventLog for MongoEvents {
     }
 }
 
+#[async_trait]
+impl Outbox for MongoEvents {
+    async fn unsent(&self, before: Timestamp, limit: usize) -> Result<Vec<Recorded>> {
+        self.0.run("events.unsent", unsent(&self.0, before, limit)).await
+    }
+
+    async fn mark_sent(&self, events: &[Recorded], now: Timestamp) -> Result<()> {
+        let sent = doc! { "$set": { "sent": date(now) } };
+        let work = async {
+            let kept = self.0.collection::<EventRow>(&EVENTS);
+            Ok(kept.update_many(doc! { "position": { "$in": positions(events) } }, sent).await.map(drop)?)
+        };
+        self.0.run("events.mark_sent", work).await
+    }
+}
+
+/// Whoever was handed on longest ago is oldest but for what was handed on again; each is found in one range of an index.
+async fn unsent(mongo: &Mongo, before: Timestamp, limit: usize) -> Outcome<Vec<Recorded>> {
+    let events = mongo.collection::<EventRow>(&EVENTS);
+    let mut rows = Vec::new();
+    for due in [doc! { "sent": null }, doc! { "sent": { "$lt": date(before) } }] {
+        let oldest = events.find(due).sort(doc! { "sent": 1, "position": 1 }).limit(at_most(limit)).await?;
+        rows.extend(oldest.try_collect::<Vec<_>>().await?);
+    }
+    rows.sort_unstable_by_key(|row| row.position);
+    rows.truncate(limit);
+    Ok(rows.into_iter().filter_map(recorded).collect())
+}
+
 /// `None` for what is no event of this version: it stays in the log and is passed over.
 fn recorded(row: EventRow) -> Option<Recorded> {
     let position = u64::try_from(row.position).unwrap_or_default();
@@ -133,7 +162,7 @@ fn recorded(row: EventRow) -> Option<Recorded> {
 
 /// What nobody waits for any more goes at once.
 async fn confirm(mongo: &Mongo, consumer: &str, confirmed: &[Recorded]) -> Outcome<()> {
-    let positions: Vec<_> = confirmed.iter().map(|it| column(it.position)).collect();
+    let positions = positions(confirmed);
     let events = mongo.collection::<EventRow>(&EVENTS);
     let no_longer = doc! { "$pull": { "waiting": consumer } };
     events.update_many(doc! { "position": { "$in": &positions } }, no_longer).await?;
@@ -184,6 +213,10 @@ async fn first_waited_for(events: &Collection<EventRow>, consumers: &[&'static s
         first = [first, position].into_iter().flatten().min();
     }
     Ok(first)
+}
+
+fn positions(events: &[Recorded]) -> Vec<i64> {
+    events.iter().map(|event| column(event.position)).collect()
 }
 
 fn column(position: u64) -> i64 {

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use bson::{Bson, DateTime, doc};
+use bson::{Binary, DateTime, doc};
 use mongodb::Collection;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
-use crate::{Mongo, collections::INSTANCES, documents::bytes, error::Outcome};
+use crate::{Mongo, collections::INSTANCES, documents::binary, error::Outcome};
 
 /// A process that has the database open.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct InstanceRow {
     #[serde(rename = "_id")]
-    id: Bson,
+    id: Binary,
     /// By the server's clock: those of the processes need not agree.
     seen: DateTime,
 }
@@ -26,7 +26,7 @@ const DEAD_AFTER_MILLIS: i64 = 10_000;
 /// Says at once that this process lives, and goes on to say so.
 pub(crate) async fn live(mongo: &Mongo) -> mongodb::error::Result<JoinHandle<()>> {
     let instances = mongo.collection::<InstanceRow>(&INSTANCES);
-    let id = bytes(&mongo.options.instance);
+    let id = binary(&mongo.options.instance);
     beat(&instances, &id).await?;
     Ok(tokio::spawn(async move {
         loop {
@@ -38,16 +38,16 @@ pub(crate) async fn live(mongo: &Mongo) -> mongodb::error::Result<JoinHandle<()>
     }))
 }
 
-async fn beat(instances: &Collection<InstanceRow>, id: &Bson) -> mongodb::error::Result<()> {
+async fn beat(instances: &Collection<InstanceRow>, id: &Binary) -> mongodb::error::Result<()> {
     let seen = doc! { "$currentDate": { "seen": true } };
     instances.update_one(doc! { "_id": id }, seen).upsert(true).await.map(drop)
 }
 
 /// Whether that process was seen lately, as measured by when this one was.
-pub(crate) async fn lives(mongo: &Mongo, process: &Bson) -> Outcome<bool> {
+pub(crate) async fn lives(mongo: &Mongo, process: &Binary) -> Outcome<bool> {
     let instances = mongo.collection::<InstanceRow>(&INSTANCES);
     let Some(other) = instances.find_one(doc! { "_id": process }).await? else { return Ok(false) };
-    let Some(own) = instances.find_one(doc! { "_id": bytes(&mongo.options.instance) }).await? else {
+    let Some(own) = instances.find_one(doc! { "_id": binary(&mongo.options.instance) }).await? else {
         return Ok(true);
     };
     Ok(other.seen.timestamp_millis() > own.seen.timestamp_millis() - DEAD_AFTER_MILLIS)

@@ -4,6 +4,7 @@
 //! [`Mongo`] is the engine room: it opens the database, ensures its collections and runs every store's calls. Each area
 //! has one store on top of it, and touches only its own collections, which `indexes.rs` declares.
 
+mod auth;
 mod collections;
 mod database;
 mod documents;
@@ -14,6 +15,7 @@ mod instances;
 mod opening;
 mod transaction;
 
+pub use auth::MongoAccounts;
 pub use database::{Mongo, Options};
 pub use error::OpenError;
 pub use events::MongoEvents;

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use axum::{Router, routing::get};
 use echo_crypto::{AccessSigner, AesSealer, Keys, PasswordThreads, RefreshSigner, SigningKey};
 use echo_domain::{
-    Clock, Consumer, EventLog, IdSource, Relay, Sealer,
+    Alone, Clock, Consumer, EventLog, IdSource, Relay, Sealer,
     auth::{self, AccessTokens, AccountStore, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
     feed::FeedService,
     limits::{LocalLimiter, RateLimiter},
@@ -112,9 +112,9 @@ pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
     let (keys, access, public_keys) = keys(settings, data)?;
     let gate = Arc::new(Gate::new(access, clock.clone()));
     let sessions = Arc::new(SqliteAccounts(database.clone()));
-    let accounts = Arc::new(CachedAccounts::new(sessions.clone(), CACHE / 16, clock.clone()));
+    let accounts = Arc::new(CachedAccounts::new(sessions.clone(), CACHE / 16, clock.clone(), Arc::new(Alone)));
     let profiles: Arc<dyn ProfileStore> =
-        Arc::new(CachedProfiles::new(Arc::new(SqliteProfiles(database.clone())), CACHE / 4, &clock));
+        Arc::new(CachedProfiles::new(Arc::new(SqliteProfiles(database.clone())), CACHE / 4, &clock, Arc::new(Alone)));
     let directory: Arc<dyn Directory> = Arc::new(ProfileDirectory { profiles: profiles.clone() });
     let auth = AuthService::new(auth::Parts {
         accounts,
@@ -124,6 +124,7 @@ pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
         gate: gate.clone(),
         refresh: Arc::new(RefreshSigner::new(keys.derive("refresh tokens"))),
         clock: clock.clone(),
+        others: Arc::new(Alone),
     });
     Ok(Base {
         clock,
@@ -170,7 +171,7 @@ pub(crate) fn echo(
     let (clock, ids, directory) = (base.clock.clone(), base.ids.clone(), base.directory.clone());
     let profiles = base.profiles.clone();
     let post_store: Arc<dyn PostStore> =
-        Arc::new(CachedPosts::new(Arc::new(SqlitePosts(database.clone())), CACHE / 2, &clock));
+        Arc::new(CachedPosts::new(Arc::new(SqlitePosts(database.clone())), CACHE / 2, &clock, Arc::new(Alone)));
     let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
 
     let media_parts = media_parts(data, database, &clock)?;

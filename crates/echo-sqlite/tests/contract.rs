@@ -46,7 +46,7 @@ mod requests {
 
 /// The caches keep the contracts of what they stand in front of.
 mod cached {
-    use echo_domain::{Clock, Timestamp, auth::CachedAccounts, posts::CachedPosts, users::CachedProfiles};
+    use echo_domain::{Alone, Clock, Timestamp, auth::CachedAccounts, posts::CachedPosts, users::CachedProfiles};
 
     use super::*;
 
@@ -65,9 +65,9 @@ mod cached {
         let (backend, folder) = super::fresh().await;
         let clock: Arc<dyn Clock> = Arc::new(Noon);
         let backend = Backend {
-            accounts: Arc::new(CachedAccounts::new(backend.accounts, BYTES, clock.clone())),
-            profiles: Arc::new(CachedProfiles::new(backend.profiles, BYTES, &clock)),
-            posts: Arc::new(CachedPosts::new(backend.posts, BYTES, &clock)),
+            accounts: Arc::new(CachedAccounts::new(backend.accounts, BYTES, clock.clone(), Arc::new(Alone))),
+            profiles: Arc::new(CachedProfiles::new(backend.profiles, BYTES, &clock, Arc::new(Alone))),
+            posts: Arc::new(CachedPosts::new(backend.posts, BYTES, &clock, Arc::new(Alone))),
             ..backend
         };
         (backend, folder)

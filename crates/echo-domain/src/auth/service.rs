@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tracing::instrument;
 
 use crate::{
-    Clock, Error, Event, Findings, Page, PageRequest, Result, SessionId, Timestamp, UserId,
+    Broadcast, Change, Clock, Error, Event, Findings, Hears, Page, PageRequest, Result, SessionId, Timestamp, UserId,
     users::{Directory, Name, user_not_found},
 };
 
@@ -25,6 +25,8 @@ pub struct Parts {
     pub gate: Arc<Gate>,
     pub refresh: Arc<dyn RefreshTokens>,
     pub clock: Arc<dyn Clock>,
+    /// Hears of sessions that end, at once; what it misses is found by [`AuthService::watch_sessions`].
+    pub others: Arc<dyn Broadcast>,
 }
 
 /// The use cases around accounts and sessions.
@@ -351,7 +353,12 @@ impl AuthService {
     }
 
     fn note_revoked(&self, sessions: Vec<SessionId>, now: Timestamp) {
-        self.parts.gate.note_revoked(sessions.into_iter().map(|session| (session, now)), now);
+        if sessions.is_empty() {
+            return;
+        }
+        let ended = Change::SessionsEnded { sessions, at: now };
+        self.parts.gate.hear(&ended);
+        self.parts.others.tell(ended);
     }
 }
 

@@ -78,9 +78,11 @@ pub(crate) fn run(settings: &Settings, command: UserCommand) -> Result<()> {
     let may_create = matches!(command, UserCommand::Create(_));
     let data = if may_create { DataDir::open(folder)? } else { DataDir::existing(folder)? };
     let base = assemble::base(settings, &data)?;
-    let done = runtime.block_on(execute(&base, command));
-    base.database.close();
-    done
+    runtime.block_on(async {
+        let done = execute(&base, command).await;
+        base.records.close().await?;
+        done
+    })
 }
 
 async fn execute(base: &Base, command: UserCommand) -> Result<()> {

@@ -67,7 +67,7 @@ impl CachedProfiles {
         to_the_end(async move {
             let result = write.await;
             known.forget(&change);
-            others.tell(change);
+            others.tell(change).await;
             result
         })
         .await

@@ -2,10 +2,17 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+mod keeper;
 mod memory;
+mod policy;
+mod reason;
 mod service;
+mod sources;
 mod store;
 
+pub use keeper::FeedKeeper;
 pub use memory::MemoryTimelines;
+pub use policy::Policy;
+pub use reason::Reason;
 pub use service::FeedService;
 pub use store::{Timeline, TimelineStore};

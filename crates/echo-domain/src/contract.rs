@@ -28,8 +28,8 @@ pub struct Backend {
     pub requests: Arc<dyn IdempotencyStore>,
 }
 
-/// Makes a `#[tokio::test]` of each case in `$cases`. `$fresh` is an async fn returning a [`Backend`] and a guard that
-/// cleans up.
+/// Makes a `#[tokio::test]` of each case in `$cases`. `$fresh` is an async fn returning what the cases take, mostly a
+/// [`Backend`], and a guard that cleans up.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_tests {
@@ -171,6 +171,7 @@ mod tests {
             include_str!("auth/contract.rs"),
             include_str!("users/contract.rs"),
             include_str!("posts/contract.rs"),
+            include_str!("feed/contract.rs"),
             include_str!("media/contract.rs"),
             include_str!("event_contract.rs"),
             include_str!("idempotency_contract.rs"),

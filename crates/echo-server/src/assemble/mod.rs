@@ -10,7 +10,7 @@ use echo_crypto::{AccessSigner, AesSealer, Keys, PasswordThreads, RefreshSigner,
 use echo_domain::{
     Alone, Clock, Consumer, IdSource, Relay, Sealer,
     auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
-    feed::FeedService,
+    feed::{FeedKeeper, FeedService, MemoryTimelines, Policy, TimelineStore},
     limits::{LocalLimiter, RateLimiter},
     media::{self, BlobStore, ImagePipeline, MediaDesk, MediaKeeper, MediaService},
     posts::{self, CachedPosts, Catalog, PostCatalog, PostKeeper, PostService, PostStore},
@@ -47,6 +47,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const PASSWORD_QUEUE: usize = 512;
 /// Bytes of records that are remembered; the JSON made of them may take as many.
 const CACHE: u64 = 32 * 1024 * 1024;
+/// Bytes of home timelines: those of ten thousand people, while most of theirs have 200 posts.
+const TIMELINES: u64 = 32 * 1024 * 1024;
 /// Images that wait for a thread; their bytes are among [`BODIES`]. With two threads and half a second each, as 12 megapixels
 /// take, the last waits about half of [`DEADLINE`].
 const IMAGE_QUEUE: usize = 128;
@@ -188,12 +190,26 @@ pub(crate) fn echo(
         clock: clock.clone(),
         ids: ids.clone(),
     }));
-    let feed = Arc::new(FeedService { posts: catalog.clone(), directory: directory.clone() });
+    let timelines: Arc<dyn TimelineStore> = Arc::new(MemoryTimelines::new(TIMELINES, clock.clone()));
+    let feed = Arc::new(FeedService {
+        posts: catalog.clone(),
+        directory: directory.clone(),
+        timelines: timelines.clone(),
+        policy: Policy::ECHO,
+        clock: clock.clone(),
+        ids: ids.clone(),
+    });
+    let feed_keeper = FeedKeeper {
+        timelines,
+        directory: Arc::new(ProfileDirectory { profiles: records.profiles.clone() }),
+        policy: Policy::ECHO,
+    };
     let media_keeper = Arc::new(MediaKeeper { parts: media_parts, posts: catalog, directory });
     let consumers: Vec<Arc<dyn Consumer>> = vec![
         Arc::new(ProfileKeeper { profiles, accounts: lookup, clock: clock.clone() }),
         Arc::new(PostKeeper { posts: post_store }),
         media_keeper.clone(),
+        Arc::new(feed_keeper),
     ];
     let new_ids = NewIds { clock: clock.clone(), ids };
     let cursors = Cursors { sealer: base.sealer.clone(), clock: clock.clone() };

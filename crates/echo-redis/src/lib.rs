@@ -1,0 +1,10 @@
+//! What several processes of one Echo share, in Redis: alone, with Sentinel, or as a Cluster.
+//!
+//! Nothing here is the only copy of anything. While Redis does not answer, calls fail at once with
+//! [`echo_domain::Error::Unavailable`] or are done without it, and what was missed meanwhile is made good afterwards.
+
+mod connection;
+mod error;
+
+pub use connection::Redis;
+pub use error::OpenError;

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+#[cfg(feature = "contract")]
+pub mod home_contract;
 mod keeper;
 mod memory;
 mod policy;

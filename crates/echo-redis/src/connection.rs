@@ -9,16 +9,20 @@ use echo_domain::{Error, Result};
 use fred::{
     clients::Client,
     error::Error as RedisError,
-    interfaces::ClientLike,
+    interfaces::{ClientLike, LuaInterface},
     types::{
-        Builder, InfoKind, RespVersion,
+        Builder, FromValue, InfoKind, Key, RespVersion, Value,
         config::{Config, ReconnectPolicy, TcpConfig},
+        scripts::Script,
     },
 };
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
 
 use crate::error::{OpenError, translate, unavailable};
+
+/// What all keys begin with, so that others may use the same Redis.
+pub(crate) const PREFIX: &str = "echo";
 
 /// A connection to Redis. It is made anew, by itself, whenever it is lost.
 pub struct Redis {
@@ -88,6 +92,26 @@ impl Redis {
                 .record(started.elapsed());
             result
         })
+    }
+
+    /// Runs the script, as one step that nothing comes between. All `keys` are in one slot of a Cluster.
+    pub(crate) async fn script<T: FromValue + Send>(
+        &self,
+        op: &'static str,
+        script: &Script,
+        keys: Vec<Key>,
+        args: Vec<Value>,
+    ) -> Result<T> {
+        let call = async {
+            match script.evalsha(&self.client, keys.clone(), args.clone()).await {
+                // This server has not seen it, or forgot it: from now on it knows it.
+                Err(error) if error.details().starts_with("NOSCRIPT") => {
+                    self.client.eval(script.lua().cloned().unwrap_or_default(), keys, args).await
+                }
+                result => result,
+            }
+        };
+        self.run(op, call).await
     }
 }
 

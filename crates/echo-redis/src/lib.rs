@@ -5,6 +5,8 @@
 
 mod connection;
 mod error;
+mod limits;
 
 pub use connection::Redis;
 pub use error::OpenError;
+pub use limits::RedisLimiter;

@@ -26,7 +26,8 @@ pub(crate) const PREFIX: &str = "echo";
 
 /// A connection to Redis. It is made anew, by itself, whenever it is lost.
 pub struct Redis {
-    client: Client,
+    pub(crate) client: Client,
+    builder: Builder,
 }
 
 impl Redis {
@@ -43,7 +44,8 @@ impl Redis {
         let config = Config::from_url(url).map_err(|error| OpenError::url(&error))?;
         let at = config.server.hosts().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let clustered = config.server.is_clustered();
-        let client = builder(config).build().map_err(|error| OpenError::url(&error))?;
+        let builder = builder(config);
+        let client = builder.build().map_err(|error| OpenError::url(&error))?;
         client.init().await.map_err(|error| OpenError::connecting(at.clone(), &error))?;
         let checked = check(&client, clustered, &at).await;
         if checked.is_err() {
@@ -51,7 +53,7 @@ impl Redis {
             let _ = client.quit().await;
         }
         checked?;
-        Ok(Arc::new(Self { client }))
+        Ok(Arc::new(Self { client, builder }))
     }
 
     /// Whether it answers.
@@ -112,6 +114,16 @@ impl Redis {
             }
         };
         self.run(op, call).await
+    }
+
+    /// Another connection, on its way: for what is published.
+    pub(crate) fn another(&self) -> Result<Client> {
+        let mut builder = self.builder.clone();
+        // Should Redis be gone just now, it is waited for.
+        builder.with_config(|config| config.fail_fast = false);
+        let client = builder.build().map_err(translate)?;
+        client.connect();
+        Ok(client)
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod broadcast;
 mod connection;
 mod limits;
 mod server;

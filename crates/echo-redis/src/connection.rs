@@ -9,10 +9,11 @@ use echo_domain::{Error, Result};
 use fred::{
     clients::Client,
     error::Error as RedisError,
-    interfaces::ClientLike,
+    interfaces::{ClientLike, LuaInterface},
     types::{
-        Builder, InfoKind, RespVersion,
+        Builder, FromValue, InfoKind, Key, RespVersion, Value,
         config::{Config, ReconnectPolicy, TcpConfig},
+        scripts::Script,
     },
 };
 use futures_util::future::BoxFuture;
@@ -20,9 +21,13 @@ use tracing::Instrument;
 
 use crate::error::{OpenError, translate, unavailable};
 
+/// What all keys begin with, so that others may use the same Redis.
+pub(crate) const PREFIX: &str = "echo";
+
 /// A connection to Redis. It is made anew, by itself, whenever it is lost.
 pub struct Redis {
-    client: Client,
+    pub(crate) client: Client,
+    builder: Builder,
 }
 
 impl Redis {
@@ -39,7 +44,8 @@ impl Redis {
         let config = Config::from_url(url).map_err(|error| OpenError::url(&error))?;
         let at = config.server.hosts().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let clustered = config.server.is_clustered();
-        let client = builder(config).build().map_err(|error| OpenError::url(&error))?;
+        let builder = builder(config);
+        let client = builder.build().map_err(|error| OpenError::url(&error))?;
         client.init().await.map_err(|error| OpenError::connecting(at.clone(), &error))?;
         let checked = check(&client, clustered, &at).await;
         if checked.is_err() {
@@ -47,7 +53,7 @@ impl Redis {
             let _ = client.quit().await;
         }
         checked?;
-        Ok(Arc::new(Self { client }))
+        Ok(Arc::new(Self { client, builder }))
     }
 
     /// Whether it answers.
@@ -88,6 +94,36 @@ impl Redis {
                 .record(started.elapsed());
             result
         })
+    }
+
+    /// Runs the script, as one step that nothing comes between. All `keys` are in one slot of a Cluster.
+    pub(crate) async fn script<T: FromValue + Send>(
+        &self,
+        op: &'static str,
+        script: &Script,
+        keys: Vec<Key>,
+        args: Vec<Value>,
+    ) -> Result<T> {
+        let call = async {
+            match script.evalsha(&self.client, keys.clone(), args.clone()).await {
+                // This server has not seen it, or forgot it: from now on it knows it.
+                Err(error) if error.details().starts_with("NOSCRIPT") => {
+                    self.client.eval(script.lua().cloned().unwrap_or_default(), keys, args).await
+                }
+                result => result,
+            }
+        };
+        self.run(op, call).await
+    }
+
+    /// Another connection, on its way: for what is published.
+    pub(crate) fn another(&self) -> Result<Client> {
+        let mut builder = self.builder.clone();
+        // Should Redis be gone just now, it is waited for.
+        builder.with_config(|config| config.fail_fast = false);
+        let client = builder.build().map_err(translate)?;
+        client.connect();
+        Ok(client)
     }
 }
 

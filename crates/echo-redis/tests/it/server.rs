@@ -120,6 +120,11 @@ impl Cluster {
         Self(masters)
     }
 
+    /// How many keys each master has.
+    pub(crate) fn keys_of_each(&self) -> Vec<usize> {
+        self.0.iter().map(|master| master.tell(&["DBSIZE"]).parse().expect("a number")).collect()
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis-cluster://127.0.0.1:{}", self.0[0].port)
     }

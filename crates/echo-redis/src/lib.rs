@@ -7,6 +7,7 @@ mod broadcast;
 mod connection;
 mod error;
 mod limits;
+mod teller;
 
 pub use broadcast::RedisBroadcast;
 pub use connection::Redis;

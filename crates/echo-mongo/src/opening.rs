@@ -85,7 +85,7 @@ impl Mongo {
             let database = self.database.name().to_owned();
             OpenError::Forbidden { hosts, database, reason: error::describe(cause) }
         } else {
-            OpenError::Unreachable { hosts, reason: error::describe(cause) }
+            OpenError::Unreachable { hosts, reason: nearest(&error::describe(cause)).to_owned() }
         }
     }
 }
@@ -109,6 +109,12 @@ async fn client_options(uri: &str, longest_call: Duration) -> Result<ClientOptio
     options.retry_reads = Some(true);
     options.retry_writes = Some(true);
     Ok(options)
+}
+
+/// What happened at the first server, out of a description of all that were tried.
+fn nearest(description: &str) -> &str {
+    let first = description.split("Error: Kind: ").nth(1).and_then(|rest| rest.split(", labels").next());
+    first.unwrap_or_else(|| description.split(" Topology").next().unwrap_or(description))
 }
 
 /// Never with what the address says, which may be a password at a place where none is expected.

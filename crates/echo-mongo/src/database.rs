@@ -14,6 +14,7 @@ use crate::{
     error::{Outcome, unavailable},
     events::Positions,
     indexes::Declared,
+    turns::Turns,
 };
 
 /// How to open a database.
@@ -34,6 +35,7 @@ pub struct Mongo {
     pub(crate) options: Options,
     pub(crate) positions: Positions,
     pub(crate) news: watch::Sender<()>,
+    pub(crate) turns: Turns,
     /// Tells others that this process lives, until this is dropped.
     pub(crate) heartbeat: Option<JoinHandle<()>>,
 }

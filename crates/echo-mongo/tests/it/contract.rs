@@ -1,7 +1,5 @@
 //! The contracts of all stores, on MongoDB.
 
-mod fixture;
-
 mod outbox {
     use std::sync::Arc;
 

@@ -5,6 +5,7 @@
 //! has one store on top of it, and touches only its own collections, which `indexes.rs` declares.
 
 mod auth;
+mod bars;
 mod collections;
 mod database;
 mod documents;
@@ -12,10 +13,14 @@ mod error;
 mod events;
 mod indexes;
 mod instances;
+mod media;
 mod opening;
+mod posts;
 mod transaction;
 
 pub use auth::MongoAccounts;
 pub use database::{Mongo, Options};
 pub use error::OpenError;
 pub use events::MongoEvents;
+pub use media::MongoMedia;
+pub use posts::MongoPosts;

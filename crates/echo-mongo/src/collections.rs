@@ -127,13 +127,18 @@ pub(crate) const PROFILES: Declared = Declared {
         ("name", "string"),
         ("bio", "string"),
         ("followers", "long"),
+        ("most_followers", "long"),
         ("following", "long"),
         ("created", "date"),
         ("updated", "date"),
         ("parts", "array"),
     ],
     optional: &[("picture", "object")],
-    indexes: &[Index::on("parts", &[("parts", 1)])],
+    indexes: &[
+        Index::on("parts", &[("parts", 1)]),
+        // All that a search looks at in the newest people, without the rest of them.
+        Index::on("names", &[("_id", -1), ("username", 1), ("name", 1)]),
+    ],
     sharding: Sharding::Hashed("_id"),
 };
 

@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -14,6 +15,8 @@ use crate::{
     error::{Outcome, unavailable},
     events::Positions,
     indexes::Declared,
+    instances,
+    turns::Turns,
 };
 
 /// How to open a database.
@@ -24,6 +27,13 @@ pub struct Options {
     /// Tells this run of the server from any other. A request that another run left unfinished is begun anew once that
     /// run has not been seen for ten seconds.
     pub instance: [u8; 16],
+    /// No call takes longer, whatever the driver tries in between.
+    pub longest_call: Duration,
+}
+
+impl Options {
+    /// What `longest_call` is, unless there is a reason.
+    pub const LONGEST_CALL: Duration = Duration::from_secs(10);
 }
 
 /// An open database. Other processes have it open, too.
@@ -34,12 +44,10 @@ pub struct Mongo {
     pub(crate) options: Options,
     pub(crate) positions: Positions,
     pub(crate) news: watch::Sender<()>,
-    /// Tells others that this process lives, until this is dropped.
-    pub(crate) heartbeat: Option<JoinHandle<()>>,
+    pub(crate) turns: Turns,
+    /// Tells others that this process lives.
+    pub(crate) heartbeat: Mutex<Option<JoinHandle<()>>>,
 }
-
-/// No call takes longer, whatever the driver tries in between.
-pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(10);
 
 impl Mongo {
     /// Whether it answers, and has a primary that can be written to.
@@ -48,6 +56,29 @@ impl Mongo {
     /// [`Error::Unavailable`] when it has none.
     pub async fn ping(&self) -> Result<()> {
         self.run("ping", async { Ok(self.database.run_command(bson::doc! { "ping": 1 }).await.map(drop)?) }).await
+    }
+
+    /// Whether another process has the database open, as far as it was seen in the last ten seconds.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn is_shared(&self) -> Result<bool> {
+        self.run("instances.others", instances::others_live(self)).await
+    }
+
+    /// Says that this process lives no more, so that others take over at once what it left undone. Dropping does not: it
+    /// is found out after ten seconds.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not answer.
+    pub async fn close(&self) -> Result<()> {
+        let heartbeat = self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(heartbeat) = heartbeat {
+            heartbeat.abort();
+            // Over by being aborted, or by a panic that is in the log.
+            let _ = heartbeat.await;
+        }
+        self.run("instances.leave", instances::leave(self)).await
     }
 
     /// The name of the database, as the address gives it.
@@ -82,7 +113,7 @@ impl Mongo {
         let started = Instant::now();
         let span = tracing::debug_span!("store", store.backend = "mongo", store.op = op);
         // Boxed: the driver's futures are large, and there is one of them in every call.
-        let work = Box::pin(tokio::time::timeout(LONGEST_CALL, work.instrument(span)));
+        let work = Box::pin(tokio::time::timeout(self.options.longest_call, work.instrument(span)));
         let result = match work.await {
             Ok(done) => done.map_err(Error::from),
             Err(_) => Err(unavailable("the call took too long")),
@@ -95,7 +126,7 @@ impl Mongo {
 
 impl Drop for Mongo {
     fn drop(&mut self) {
-        if let Some(heartbeat) = &self.heartbeat {
+        if let Some(heartbeat) = self.heartbeat.get_mut().unwrap_or_else(PoisonError::into_inner) {
             heartbeat.abort();
         }
     }

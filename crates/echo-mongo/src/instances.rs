@@ -43,6 +43,22 @@ async fn beat(instances: &Collection<InstanceRow>, id: &Binary) -> mongodb::erro
     instances.update_one(doc! { "_id": id }, seen).upsert(true).await.map(drop)
 }
 
+/// Forgets that this process lives.
+pub(crate) async fn leave(mongo: &Mongo) -> Outcome<()> {
+    let instances = mongo.collection::<InstanceRow>(&INSTANCES);
+    Ok(instances.delete_one(doc! { "_id": binary(&mongo.options.instance) }).await.map(drop)?)
+}
+
+/// Whether any other process was seen lately, as measured by when this one was.
+pub(crate) async fn others_live(mongo: &Mongo) -> Outcome<bool> {
+    let instances = mongo.collection::<InstanceRow>(&INSTANCES);
+    let own = binary(&mongo.options.instance);
+    let Some(own) = instances.find_one(doc! { "_id": own }).await? else { return Ok(false) };
+    let lately = DateTime::from_millis(own.seen.timestamp_millis() - DEAD_AFTER_MILLIS);
+    let other = instances.find_one(doc! { "_id": { "$ne": own.id }, "seen": { "$gt": lately } }).await?;
+    Ok(other.is_some())
+}
+
 /// Whether that process was seen lately, as measured by when this one was.
 pub(crate) async fn lives(mongo: &Mongo, process: &Binary) -> Outcome<bool> {
     let instances = mongo.collection::<InstanceRow>(&INSTANCES);

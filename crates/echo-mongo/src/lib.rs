@@ -2,9 +2,10 @@
 //! records must agree.
 //!
 //! [`Mongo`] is the engine room: it opens the database, ensures its collections and runs every store's calls. Each area
-//! has one store on top of it, and touches only its own collections, which `indexes.rs` declares.
+//! has one store on top of it, and touches only its own collections, which `collections.rs` declares.
 
 mod auth;
+mod bars;
 mod collections;
 mod database;
 mod documents;
@@ -13,7 +14,9 @@ mod events;
 mod idempotency;
 mod indexes;
 mod instances;
+mod media;
 mod opening;
+mod posts;
 mod sharding;
 mod transaction;
 mod turns;
@@ -24,5 +27,7 @@ pub use database::{Mongo, Options};
 pub use error::OpenError;
 pub use events::MongoEvents;
 pub use idempotency::MongoIdempotency;
+pub use media::MongoMedia;
+pub use posts::MongoPosts;
 pub use sharding::shard_commands;
 pub use users::MongoProfiles;

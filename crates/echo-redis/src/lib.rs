@@ -6,11 +6,14 @@
 mod broadcast;
 mod connection;
 mod error;
+mod events;
+mod leases;
 mod limits;
 mod timelines;
 
 pub use broadcast::RedisBroadcast;
 pub use connection::Redis;
 pub use error::OpenError;
+pub use events::RedisEvents;
 pub use limits::RedisLimiter;
 pub use timelines::RedisTimelines;

@@ -80,18 +80,30 @@ where
     Id: Copy,
 {
     for limit in [1, 2, 3, expected.len().clamp(1, PageRequest::<Id>::MAX), PageRequest::<Id>::MAX] {
-        let mut request = PageRequest::first(limit);
-        let mut rest = expected;
-        loop {
-            let (due, later) = rest.split_at(rest.len().min(limit));
-            let page = list(request).await.unwrap();
-            assert_eq!(page.items, due, "in pages of {limit}");
-            assert_eq!(page.next.is_some(), !later.is_empty(), "in pages of {limit}, {} more", later.len());
-            if page.next.is_none() {
-                break;
-            }
-            (request.before, rest) = (page.next, later);
+        assert_pages(expected, limit, &list).await;
+    }
+}
+
+/// Asserts that the list is `expected` in pages of `limit`, and that `next` is `None` exactly at the end.
+pub(crate) async fn assert_pages<T, Id>(
+    expected: &[T],
+    limit: usize,
+    list: &impl AsyncFn(PageRequest<Id>) -> Result<Page<T, Id>>,
+) where
+    T: PartialEq + Debug,
+    Id: Copy,
+{
+    let mut request = PageRequest::first(limit);
+    let mut rest = expected;
+    loop {
+        let (due, later) = rest.split_at(rest.len().min(limit));
+        let page = list(request).await.unwrap();
+        assert_eq!(page.items, due, "in pages of {limit}");
+        assert_eq!(page.next.is_some(), !later.is_empty(), "in pages of {limit}, {} more", later.len());
+        if page.next.is_none() {
+            break;
         }
+        (request.before, rest) = (page.next, later);
     }
 }
 
@@ -172,6 +184,7 @@ mod tests {
             include_str!("users/contract.rs"),
             include_str!("posts/contract.rs"),
             include_str!("feed/contract.rs"),
+            include_str!("feed/home_contract.rs"),
             include_str!("media/contract.rs"),
             include_str!("event_contract.rs"),
             include_str!("idempotency_contract.rs"),

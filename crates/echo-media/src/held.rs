@@ -128,16 +128,20 @@ pub(crate) fn clear_leftovers(folder: &Path) -> io::Result<()> {
     if claim(&lock, FlockOperation::NonBlockingLockExclusive)? { clear(folder) } else { Ok(()) }
 }
 
+/// What moves aside meanwhile stays for the next time: the folder is held already.
 fn clear(folder: &Path) -> io::Result<()> {
     match fs::remove_dir_all(folder.join(REMOVED)) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty) => Ok(()),
+        done => done,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Read;
+    use std::{
+        io::Read,
+        sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    };
 
     use bytes::Bytes;
     use echo_domain::media::BlobStore;
@@ -216,6 +220,30 @@ mod tests {
 
         holding.join().unwrap().unwrap();
         assert!(waits);
+    }
+
+    /// Whoever finds the folder held moves files aside at once, also while what an earlier backup left is being cleared.
+    #[test]
+    fn it_is_held_although_files_move_aside_already() {
+        let folder = tempfile::tempdir().unwrap();
+        let aside = folder.path().join(REMOVED);
+        let (n, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        let path = folder.path().join(n.fetch_add(1, Ordering::Relaxed).to_string());
+                        fs::write(&path, b"bytes").unwrap();
+                        // Not there: it is just being cleared.
+                        let _ = move_aside(&path, &aside);
+                    }
+                });
+            }
+            let held: Vec<_> = (0..500).map(|_| HeldBlobs::hold(folder.path()).map(drop)).collect();
+            stop.store(true, Ordering::Relaxed);
+
+            held.into_iter().for_each(|held| held.unwrap());
+        });
     }
 
     #[tokio::test]

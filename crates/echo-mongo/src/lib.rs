@@ -10,12 +10,17 @@ mod database;
 mod documents;
 mod error;
 mod events;
+mod idempotency;
 mod indexes;
 mod instances;
 mod opening;
 mod transaction;
+mod turns;
+mod users;
 
 pub use auth::MongoAccounts;
 pub use database::{Mongo, Options};
 pub use error::OpenError;
 pub use events::MongoEvents;
+pub use idempotency::MongoIdempotency;
+pub use users::MongoProfiles;

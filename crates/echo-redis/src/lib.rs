@@ -9,6 +9,7 @@ mod error;
 mod events;
 mod leases;
 mod limits;
+mod teller;
 mod timelines;
 
 pub use broadcast::RedisBroadcast;

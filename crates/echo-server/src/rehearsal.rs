@@ -19,15 +19,14 @@ pub(crate) fn start(settings: &Settings, folder: &Path) -> Result<()> {
     let data = DataDir::open(folder)?;
     runtime.block_on(async {
         echo_sqlite::migrate(&data.database())?;
-        let base = assemble::base(settings, &data)?;
-        let database = base.database.clone();
+        let base = assemble::base(settings, &data).await?;
+        let records = base.records.clone();
         let echo = assemble::echo(settings, &data, base, "http://localhost", telemetry::metrics()?)?;
         for page in ["/readyz", "/api/posts"] {
             let status = echo.app.clone().oneshot(Request::get(page).body(Body::empty())?).await?.status();
             ensure!(status.is_success(), "{page} answers {status}");
         }
         drop(echo);
-        database.close();
-        Ok(())
+        records.close().await
     })
 }

@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use echo_domain::{
     Error, Event, FollowId, IdMap, Page, PageRequest, Result, Timestamp, UserId,
     media::Picture,
-    users::{Bio, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, user_not_found},
+    users::{
+        Bio, Follow, Followee, Following, Name, Profile, ProfileChange, ProfileStore, Relation, Search, user_not_found,
+    },
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -27,7 +29,7 @@ use search::{ATTEMPTS, find, index, parts_of};
 pub struct SqliteProfiles(pub Arc<Database>);
 
 const BY_ID: &str = "SELECT id, username, name, bio, picture_media, picture_location, followers, following, created,
-         updated FROM profiles WHERE id = ?1";
+         updated, most_followers FROM profiles WHERE id = ?1";
 
 #[async_trait]
 impl ProfileStore for SqliteProfiles {
@@ -120,11 +122,17 @@ impl ProfileStore for SqliteProfiles {
         self.0.read("profiles.following", move |conn| follows(conn, FOLLOWING, user, page)).await
     }
 
-    async fn all_following(&self, user: UserId) -> Result<Vec<UserId>> {
+    async fn all_following(&self, user: UserId) -> Result<Arc<Following>> {
+        // Of a profile that is just being erased, the follows are still there.
+        const FOLLOWEES: &str = "SELECT follows.id, followee, coalesce(most_followers, 0)
+             FROM follows LEFT JOIN profiles ON profiles.id = followee WHERE follower = ?1";
         self.0
             .read("profiles.all_following", move |conn| {
-                let sql = "SELECT followee FROM follows WHERE follower = ?1";
-                Ok(conn.all(sql, [key(user)], |row| sql::id(row, 0))?)
+                let followee = |row: &Row<'_>| {
+                    let followee = Followee { user: sql::id(row, 1)?, most_followers: sql::count(row, 2)? };
+                    Ok((sql::id(row, 0)?, followee))
+                };
+                Ok(Arc::new(Following::of(conn.all(FOLLOWEES, [key(user)], followee)?)))
             })
             .await
     }
@@ -199,7 +207,9 @@ fn profiles(conn: &Connection) -> Outcome<impl FnMut(UserId) -> Outcome<Option<P
 
 /// Adds the follow and counts it at both ends.
 fn add_follow(tx: &Tx<'_>, id: FollowId, follower: UserId, followee: UserId) -> Outcome<()> {
-    if tx.run("UPDATE profiles SET followers = followers + 1 WHERE id = ?1", [key(followee)])? == 0 {
+    let sql = "UPDATE profiles SET followers = followers + 1, most_followers = max(most_followers, followers + 1)
+         WHERE id = ?1";
+    if tx.run(sql, [key(followee)])? == 0 {
         return Err(user_not_found().into());
     }
     tx.run("UPDATE profiles SET following = following + 1 WHERE id = ?1", [key(follower)])?;
@@ -265,5 +275,6 @@ fn profile_of(row: &Row<'_>) -> rusqlite::Result<Profile> {
         following: sql::count(row, 7)?,
         created: sql::time(row, 8)?,
         updated: sql::time(row, 9)?,
+        most_followers: sql::count(row, 10)?,
     })
 }

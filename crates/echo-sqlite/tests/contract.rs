@@ -2,10 +2,19 @@
 
 use std::sync::Arc;
 
-use echo_domain::contract::Backend;
+use echo_domain::{Clock, Timestamp, contract::Backend};
 use echo_sqlite::{
     Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
 };
+
+/// Stands still: nothing is forgotten by age, so that what is not forgotten by the change shows.
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000)
+    }
+}
 
 async fn fresh() -> (Backend, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder for the test");
@@ -46,28 +55,19 @@ mod requests {
 
 /// The caches keep the contracts of what they stand in front of.
 mod cached {
-    use echo_domain::{Clock, Timestamp, auth::CachedAccounts, posts::CachedPosts, users::CachedProfiles};
+    use echo_domain::{Alone, auth::CachedAccounts, posts::CachedPosts, users::CachedProfiles};
 
     use super::*;
 
     const BYTES: u64 = 1 << 20;
 
-    /// Stands still: nothing is forgotten by age, so that what is not forgotten by the change shows.
-    struct Noon;
-
-    impl Clock for Noon {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(1_700_000_000_000)
-        }
-    }
-
     async fn fresh() -> (Backend, tempfile::TempDir) {
         let (backend, folder) = super::fresh().await;
         let clock: Arc<dyn Clock> = Arc::new(Noon);
         let backend = Backend {
-            accounts: Arc::new(CachedAccounts::new(backend.accounts, BYTES, clock.clone())),
-            profiles: Arc::new(CachedProfiles::new(backend.profiles, BYTES, &clock)),
-            posts: Arc::new(CachedPosts::new(backend.posts, BYTES, &clock)),
+            accounts: Arc::new(CachedAccounts::new(backend.accounts, BYTES, clock.clone(), Arc::new(Alone))),
+            profiles: Arc::new(CachedProfiles::new(backend.profiles, BYTES, &clock, Arc::new(Alone))),
+            posts: Arc::new(CachedPosts::new(backend.posts, BYTES, &clock, Arc::new(Alone))),
             ..backend
         };
         (backend, folder)
@@ -82,4 +82,18 @@ mod cached {
     mod posts {
         echo_domain::post_store_contract!(super::fresh);
     }
+}
+
+/// Home timelines, kept in memory.
+mod home {
+    use echo_domain::feed::{MemoryTimelines, home_contract::Shape};
+
+    use super::*;
+
+    async fn fresh() -> (Shape, tempfile::TempDir) {
+        let (backend, folder) = super::fresh().await;
+        (Shape { backend, timelines: Arc::new(MemoryTimelines::new(1 << 26, Arc::new(Noon))) }, folder)
+    }
+
+    echo_domain::home_timeline_contract!(fresh);
 }

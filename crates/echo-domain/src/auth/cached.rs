@@ -5,17 +5,21 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
-use crate::{Cache, Clock, Event, IdMap, Page, PageRequest, Result, SessionId, Timestamp, UserId, cache::to_the_end};
+use crate::{
+    Broadcast, Cache, Change, Clock, Event, Hears, IdMap, Page, PageRequest, Result, SessionId, Timestamp, UserId,
+    cache::to_the_end,
+};
 
 use super::{Account, AccountStore, Email, Login, PasswordHash, Role, State, Username};
 
 /// A store of accounts that remembers those it found by id.
 ///
-/// What this process changes is forgotten before the change is acknowledged; what others change, after `LIFETIME`. Who
-/// signs in is always read anew.
+/// What this process changes is forgotten, and told to the others, before the change is acknowledged; what is not heard
+/// of, after `LIFETIME`. Who signs in is always read anew.
 pub struct CachedAccounts {
     accounts: Arc<dyn AccountStore>,
     known: Arc<Cache<UserId, Arc<Account>>>,
+    others: Arc<dyn Broadcast>,
 }
 
 impl CachedAccounts {
@@ -23,24 +27,35 @@ impl CachedAccounts {
     const LIFETIME: Duration = Duration::from_secs(5);
 
     /// Remembers up to about `bytes`.
-    pub fn new(accounts: Arc<dyn AccountStore>, bytes: u64, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(accounts: Arc<dyn AccountStore>, bytes: u64, clock: Arc<dyn Clock>, others: Arc<dyn Broadcast>) -> Self {
         let weight = |account: &Arc<Account>| 300 + account.email.as_str().len();
-        Self { accounts, known: Arc::new(Cache::new(bytes, Self::LIFETIME, clock, weight)) }
+        Self { accounts, known: Arc::new(Cache::new(bytes, Self::LIFETIME, clock, weight)), others }
     }
 
-    /// Makes a change to an account, and then forgets it, whatever came of the change.
+    /// Makes a change to an account, and then forgets and tells it, whatever came of the change.
     async fn write<T: Send + 'static>(
         &self,
         account: UserId,
         change: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {
-        let known = self.known.clone();
+        let (known, others) = (self.known.clone(), self.others.clone());
         to_the_end(async move {
             let result = change.await;
             known.forget(&account);
+            others.tell(Change::Account { account }).await;
             result
         })
         .await
+    }
+}
+
+impl Hears for CachedAccounts {
+    fn hear(&self, change: &Change) {
+        match change {
+            Change::Account { account } => self.known.forget(account),
+            Change::Anything => self.known.forget_all(),
+            _ => {}
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError, RwLock};
 
-use crate::{Clock, Error, IdMap, Result, SessionId, Timestamp};
+use crate::{Change, Clock, Error, Hears, IdMap, Result, SessionId, Timestamp};
 
 use super::{AccessClaims, AccessTokens, Viewer};
 
@@ -57,5 +57,13 @@ impl Gate {
         let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
         revoked.retain(|_, at| now.since(*at) <= AccessClaims::LIFETIME);
         revoked.extend(sessions);
+    }
+}
+
+impl Hears for Gate {
+    fn hear(&self, change: &Change) {
+        if let Change::SessionsEnded { sessions, at } = change {
+            self.note_revoked(sessions.iter().map(|session| (*session, *at)), self.clock.now());
+        }
     }
 }

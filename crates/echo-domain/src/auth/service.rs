@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tracing::instrument;
 
 use crate::{
-    Clock, Error, Event, Findings, Page, PageRequest, Result, SessionId, Timestamp, UserId,
+    Broadcast, Change, Clock, Error, Event, Findings, Hears, Page, PageRequest, Result, SessionId, Timestamp, UserId,
     users::{Directory, Name, user_not_found},
 };
 
@@ -25,6 +25,8 @@ pub struct Parts {
     pub gate: Arc<Gate>,
     pub refresh: Arc<dyn RefreshTokens>,
     pub clock: Arc<dyn Clock>,
+    /// Hears of sessions that end, at once; what it misses is found by [`AuthService::watch_sessions`].
+    pub others: Arc<dyn Broadcast>,
 }
 
 /// The use cases around accounts and sessions.
@@ -229,7 +231,7 @@ impl AuthService {
         }
         let now = self.parts.clock.now();
         let revoked = self.parts.accounts.delete(viewer.id, now, &Event::AccountDeleted { account: viewer.id }).await?;
-        self.note_revoked(revoked, now);
+        self.note_revoked(revoked, now).await;
         Ok(())
     }
 
@@ -253,7 +255,7 @@ impl AuthService {
     pub async fn set_role(&self, account: UserId, role: Role) -> Result<()> {
         let now = self.parts.clock.now();
         let revoked = self.parts.accounts.set_role(account, role, now).await?;
-        self.note_revoked(revoked, now);
+        self.note_revoked(revoked, now).await;
         Ok(())
     }
 
@@ -261,7 +263,7 @@ impl AuthService {
     pub async fn set_state(&self, account: UserId, state: State) -> Result<()> {
         let now = self.parts.clock.now();
         let revoked = self.parts.accounts.set_state(account, state, now).await?;
-        self.note_revoked(revoked, now);
+        self.note_revoked(revoked, now).await;
         Ok(())
     }
 
@@ -337,7 +339,7 @@ impl AuthService {
         let Some(revoked) = self.parts.accounts.change_password(account, old, &hash, keep, now).await? else {
             return Ok(false);
         };
-        self.note_revoked(revoked, now);
+        self.note_revoked(revoked, now).await;
         Ok(true)
     }
 
@@ -345,13 +347,18 @@ impl AuthService {
         let now = self.parts.clock.now();
         let revoked = self.parts.sessions.revoke(account, session, now).await?;
         if revoked {
-            self.note_revoked(vec![session], now);
+            self.note_revoked(vec![session], now).await;
         }
         Ok(revoked)
     }
 
-    fn note_revoked(&self, sessions: Vec<SessionId>, now: Timestamp) {
-        self.parts.gate.note_revoked(sessions.into_iter().map(|session| (session, now)), now);
+    async fn note_revoked(&self, sessions: Vec<SessionId>, now: Timestamp) {
+        if sessions.is_empty() {
+            return;
+        }
+        let ended = Change::SessionsEnded { sessions, at: now };
+        self.parts.gate.hear(&ended);
+        self.parts.others.tell(ended).await;
     }
 }
 

@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
 use crate::{
-    Cache, Clock, CommentId, Event, IdMap, IdSet, LikeId, Page, PageRequest, PostId, Result, UserId, cache::to_the_end,
+    Broadcast, Cache, Change, Clock, CommentId, Event, Hears, IdMap, IdSet, LikeId, Page, PageRequest, PostId, Result,
+    UserId, cache::to_the_end,
 };
 
 use super::{
@@ -17,10 +18,12 @@ use super::{
 
 /// A store of posts that remembers what it read, and the newest posts' ids.
 ///
-/// What this process changes is forgotten before the change is acknowledged; what others change, after `LIFETIME`.
+/// What this process changes is forgotten, and told to the others, before the change is acknowledged; what is not heard
+/// of, after `LIFETIME`.
 pub struct CachedPosts {
     posts: Arc<dyn PostStore>,
     known: Arc<Known>,
+    others: Arc<dyn Broadcast>,
 }
 
 struct Known {
@@ -35,7 +38,7 @@ impl CachedPosts {
     const LIFETIME: Duration = Duration::from_secs(60);
 
     /// Remembers up to about `bytes`.
-    pub fn new(posts: Arc<dyn PostStore>, bytes: u64, clock: &Arc<dyn Clock>) -> Self {
+    pub fn new(posts: Arc<dyn PostStore>, bytes: u64, clock: &Arc<dyn Clock>, others: Arc<dyn Broadcast>) -> Self {
         let known = Known {
             details: Cache::new(bytes / 4 * 3, Self::LIFETIME, clock.clone(), |detail| weight(detail)),
             liked: Cache::new(bytes / 8, Self::LIFETIME, clock.clone(), |_| 0),
@@ -43,19 +46,22 @@ impl CachedPosts {
             total: Cache::new(1024, Self::LIFETIME, clock.clone(), |_| 0),
             newest: Newest::new(Self::LIFETIME, clock.clone()),
         };
-        Self { posts, known: Arc::new(known) }
+        Self { posts, known: Arc::new(known), others }
     }
 
-    /// Makes a change, and then `forget`s what it may have changed, whatever came of it.
+    /// Makes a change, and then forgets and tells what it may have changed, whatever came of it.
     async fn write<T: Send + 'static>(
         &self,
-        change: impl Future<Output = Result<T>> + Send + 'static,
-        forget: impl FnOnce(&Known, &Result<T>) + Send + 'static,
+        write: impl Future<Output = Result<T>> + Send + 'static,
+        change: impl FnOnce(&Result<T>) -> Option<Change> + Send + 'static,
     ) -> Result<T> {
-        let known = self.known.clone();
+        let (known, others) = (self.known.clone(), self.others.clone());
         to_the_end(async move {
-            let result = change.await;
-            forget(&known, &result);
+            let result = write.await;
+            if let Some(change) = change(&result) {
+                known.forget(&change);
+                others.tell(change).await;
+            }
             result
         })
         .await
@@ -78,13 +84,11 @@ impl PostStore for CachedPosts {
     async fn add(&self, post: &Post, news: &Event) -> Result<()> {
         let (posts, post, news) = (self.posts.clone(), post.clone(), news.clone());
         let (id, author) = (post.id, post.author);
-        self.write(async move { posts.add(&post, &news).await }, move |known, result| {
-            known.counts.forget(&author);
-            known.total.forget(&());
-            match result {
-                Ok(()) => known.newest.add(id),
-                Err(_) => known.newest.forget(),
-            }
+        self.write(async move { posts.add(&post, &news).await }, move |result| {
+            Some(match result {
+                Ok(()) => Change::PostAdded { post: id, author },
+                Err(_) => Change::PostsUncertain { author },
+            })
         })
         .await
     }
@@ -127,16 +131,8 @@ impl PostStore for CachedPosts {
             Event::PostDeleted { author, .. } => Some(*author),
             _ => None,
         };
-        self.write(async move { posts.remove(post, &news).await }, move |known, _| {
-            known.details.forget(&post);
-            known.newest.remove(post);
-            known.total.forget(&());
-            match author {
-                Some(author) => known.counts.forget(&author),
-                None => known.counts.forget_all(),
-            }
-        })
-        .await
+        self.write(async move { posts.remove(post, &news).await }, move |_| Some(Change::PostRemoved { post, author }))
+            .await
     }
 
     async fn purge(&self, post: PostId, limit: usize) -> Result<usize> {
@@ -171,12 +167,12 @@ impl PostStore for CachedPosts {
 
     async fn set_like(&self, like: Like, liked: bool) -> Result<LikeState> {
         let posts = self.posts.clone();
-        self.write(async move { posts.set_like(like, liked).await }, move |known, _| known.forget_like(like)).await
+        self.write(async move { posts.set_like(like, liked).await }, move |_| Some(liking(like))).await
     }
 
     async fn toggle_like(&self, like: Like) -> Result<LikeState> {
         let posts = self.posts.clone();
-        self.write(async move { posts.toggle_like(like).await }, move |known, _| known.forget_like(like)).await
+        self.write(async move { posts.toggle_like(like).await }, move |_| Some(liking(like))).await
     }
 
     async fn liked(&self, user: UserId, posts: &[PostId]) -> Result<IdSet<PostId>> {
@@ -203,7 +199,7 @@ impl PostStore for CachedPosts {
     async fn comment(&self, comment: &Comment) -> Result<()> {
         let (posts, comment) = (self.posts.clone(), comment.clone());
         let post = comment.post;
-        self.write(async move { posts.comment(&comment).await }, move |known, _| known.details.forget(&post)).await
+        self.write(async move { posts.comment(&comment).await }, move |_| Some(Change::Comments { post })).await
     }
 
     async fn find_comment(&self, post: PostId, comment: CommentId) -> Result<Option<Comment>> {
@@ -220,8 +216,8 @@ impl PostStore for CachedPosts {
 
     async fn remove_comment(&self, post: PostId, comment: CommentId) -> Result<bool> {
         let posts = self.posts.clone();
-        let forget = move |known: &Known, _: &Result<bool>| known.details.forget(&post);
-        self.write(async move { posts.remove_comment(post, comment).await }, forget).await
+        let change = move |_: &Result<bool>| Some(Change::Comments { post });
+        self.write(async move { posts.remove_comment(post, comment).await }, change).await
     }
 
     async fn bar(&self, user: UserId) -> Result<()> {
@@ -231,20 +227,62 @@ impl PostStore for CachedPosts {
     async fn erase_traces(&self, user: UserId, limit: usize) -> Result<usize> {
         let posts = self.posts.clone();
         let erase = async move { posts.erase_traces(user, limit).await };
-        self.write(erase, |known, erased| {
-            // Any post may have lost a like or a comment.
-            if !matches!(erased, Ok(0)) {
-                known.details.forget_all();
-                known.liked.forget_all();
-            }
-        })
-        .await
+        self.write(erase, move |erased| (!matches!(erased, Ok(0))).then_some(Change::TracesErased { user })).await
     }
 }
 
 impl Known {
-    fn forget_like(&self, like: Like) {
-        self.details.forget(&like.post);
-        self.liked.forget(&(like.user, like.post));
+    fn forget(&self, change: &Change) {
+        match change {
+            Change::PostAdded { post, author } => {
+                self.forget_counts(Some(*author));
+                self.newest.add(*post);
+            }
+            Change::PostsUncertain { author } => {
+                self.forget_counts(Some(*author));
+                self.newest.forget();
+            }
+            Change::PostRemoved { post, author } => {
+                self.details.forget(post);
+                self.newest.remove(*post);
+                self.forget_counts(*author);
+            }
+            Change::Comments { post } => self.details.forget(post),
+            Change::Like { post, user } => {
+                self.details.forget(post);
+                self.liked.forget(&(*user, *post));
+            }
+            // Any post may have lost a like or a comment.
+            Change::TracesErased { .. } => {
+                self.details.forget_all();
+                self.liked.forget_all();
+            }
+            Change::Anything => {
+                self.details.forget_all();
+                self.liked.forget_all();
+                self.forget_counts(None);
+                self.newest.forget();
+            }
+            _ => {}
+        }
     }
+
+    /// How many posts there are in all, and of the author or, if unknown, of each.
+    fn forget_counts(&self, author: Option<UserId>) {
+        self.total.forget(&());
+        match author {
+            Some(author) => self.counts.forget(&author),
+            None => self.counts.forget_all(),
+        }
+    }
+}
+
+impl Hears for CachedPosts {
+    fn hear(&self, change: &Change) {
+        self.known.forget(change);
+    }
+}
+
+fn liking(like: Like) -> Change {
+    Change::Like { post: like.post, user: like.user }
 }

@@ -5,23 +5,28 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 
-use crate::{Cache, Clock, Error, FollowId, IdMap, Page, PageRequest, Result, Timestamp, UserId, cache::to_the_end};
+use crate::{
+    Broadcast, Cache, Change, Clock, Error, FollowId, Hears, IdMap, Page, PageRequest, Result, Timestamp, UserId,
+    cache::to_the_end,
+};
 
-use super::{Follow, Profile, ProfileChange, ProfileStore, Relation, Search};
+use super::{Follow, Following, Profile, ProfileChange, ProfileStore, Relation, Search};
 
 /// A store of profiles that remembers what it read, and the newest follows of each.
 ///
-/// What this process changes is forgotten before the change is acknowledged; what others change, after `LIFETIME`.
+/// What this process changes is forgotten, and told to the others, before the change is acknowledged; what is not heard
+/// of, after `LIFETIME`.
 pub struct CachedProfiles {
     profiles: Arc<dyn ProfileStore>,
     known: Arc<Known>,
+    others: Arc<dyn Broadcast>,
 }
 
 struct Known {
     profiles: Cache<UserId, Arc<Profile>>,
     /// First pages, by account, end and length.
     follows: Cache<(UserId, End), Arc<Page<Follow, FollowId>>>,
-    following: Cache<UserId, Arc<[UserId]>>,
+    following: Cache<UserId, Arc<Following>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -36,27 +41,33 @@ impl CachedProfiles {
     const FIRST: usize = PageRequest::<()>::MAX;
 
     /// Remembers up to about `bytes`.
-    pub fn new(profiles: Arc<dyn ProfileStore>, bytes: u64, clock: &Arc<dyn Clock>) -> Self {
+    pub fn new(
+        profiles: Arc<dyn ProfileStore>,
+        bytes: u64,
+        clock: &Arc<dyn Clock>,
+        others: Arc<dyn Broadcast>,
+    ) -> Self {
         let known = Known {
             profiles: Cache::new(bytes / 2, Self::LIFETIME, clock.clone(), |profile| weight(profile)),
             follows: Cache::new(bytes / 4, Self::LIFETIME, clock.clone(), |page| {
                 page.items.len() * size_of::<Follow>()
             }),
-            following: Cache::new(bytes / 4, Self::LIFETIME, clock.clone(), |users| users.len() * size_of::<UserId>()),
+            following: Cache::new(bytes / 4, Self::LIFETIME, clock.clone(), |following| following.weight()),
         };
-        Self { profiles, known: Arc::new(known) }
+        Self { profiles, known: Arc::new(known), others }
     }
 
-    /// Makes a change, and then `forget`s what it may have changed, whatever came of it.
+    /// Makes a change, and then forgets and tells what it may have changed, whatever came of it.
     async fn write<T: Send + 'static>(
         &self,
-        change: impl Future<Output = Result<T>> + Send + 'static,
-        forget: impl FnOnce(&Known) + Send + 'static,
+        write: impl Future<Output = Result<T>> + Send + 'static,
+        change: Change,
     ) -> Result<T> {
-        let known = self.known.clone();
+        let (known, others) = (self.known.clone(), self.others.clone());
         to_the_end(async move {
-            let result = change.await;
-            forget(&known);
+            let result = write.await;
+            known.forget(&change);
+            others.tell(change).await;
             result
         })
         .await
@@ -101,13 +112,31 @@ fn weight(profile: &Profile) -> usize {
 }
 
 impl Known {
-    fn forget_follow(&self, follower: UserId, followee: UserId) {
-        for user in [follower, followee] {
-            self.profiles.forget(&user);
+    fn forget(&self, change: &Change) {
+        match change {
+            Change::Profile { user } => self.profiles.forget(user),
+            Change::Follow { follower, followee } => {
+                for user in [follower, followee] {
+                    self.profiles.forget(user);
+                }
+                self.follows.forget(&(*follower, End::Following));
+                self.follows.forget(&(*followee, End::Followers));
+                self.following.forget(follower);
+            }
+            // Whoever followed the account, or was followed by it, counts one less.
+            Change::ProfileErased { .. } | Change::Anything => {
+                self.profiles.forget_all();
+                self.follows.forget_all();
+                self.following.forget_all();
+            }
+            _ => {}
         }
-        self.follows.forget(&(follower, End::Following));
-        self.follows.forget(&(followee, End::Followers));
-        self.following.forget(&follower);
+    }
+}
+
+impl Hears for CachedProfiles {
+    fn hear(&self, change: &Change) {
+        self.known.forget(change);
     }
 }
 
@@ -116,7 +145,7 @@ impl ProfileStore for CachedProfiles {
     async fn open(&self, profile: &Profile) -> Result<()> {
         let (profiles, profile) = (self.profiles.clone(), profile.clone());
         let user = profile.id;
-        self.write(async move { profiles.open(&profile).await }, move |known| known.profiles.forget(&user)).await
+        self.write(async move { profiles.open(&profile).await }, Change::Profile { user }).await
     }
 
     async fn by_ids(&self, users: &[UserId]) -> Result<IdMap<UserId, Arc<Profile>>> {
@@ -130,7 +159,7 @@ impl ProfileStore for CachedProfiles {
     async fn update(&self, user: UserId, change: &ProfileChange, now: Timestamp) -> Result<Option<Profile>> {
         let (profiles, change) = (self.profiles.clone(), change.clone());
         let update = async move { profiles.update(user, &change, now).await };
-        self.write(update, move |known| known.profiles.forget(&user)).await
+        self.write(update, Change::Profile { user }).await
     }
 
     async fn search(&self, search: &Search, page: PageRequest<UserId>) -> Result<Page<Profile, UserId>> {
@@ -140,13 +169,13 @@ impl ProfileStore for CachedProfiles {
     async fn follow(&self, id: FollowId, follower: UserId, followee: UserId, max: u64) -> Result<()> {
         let profiles = self.profiles.clone();
         let follow = async move { profiles.follow(id, follower, followee, max).await };
-        self.write(follow, move |known| known.forget_follow(follower, followee)).await
+        self.write(follow, Change::Follow { follower, followee }).await
     }
 
     async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<()> {
         let profiles = self.profiles.clone();
         let unfollow = async move { profiles.unfollow(follower, followee).await };
-        self.write(unfollow, move |known| known.forget_follow(follower, followee)).await
+        self.write(unfollow, Change::Follow { follower, followee }).await
     }
 
     async fn relation(&self, viewer: UserId, other: UserId) -> Result<Relation> {
@@ -167,23 +196,16 @@ impl ProfileStore for CachedProfiles {
         }
     }
 
-    async fn all_following(&self, user: UserId) -> Result<Vec<UserId>> {
+    async fn all_following(&self, user: UserId) -> Result<Arc<Following>> {
         let load = |_| -> BoxFuture<'_, _> {
-            Box::pin(async move { Ok(IdMap::from_iter([(user, self.profiles.all_following(user).await?.into())])) })
+            Box::pin(async move { Ok(IdMap::from_iter([(user, self.profiles.all_following(user).await?)])) })
         };
-        let known = self.known.following.get(&[user], load).await?.pop().flatten();
-        Ok(known.map(|users| users.to_vec()).unwrap_or_default())
+        Ok(self.known.following.get(&[user], load).await?.pop().flatten().unwrap_or_default())
     }
 
     async fn erase(&self, user: UserId, limit: usize) -> Result<usize> {
         let profiles = self.profiles.clone();
         let erase = async move { profiles.erase(user, limit).await };
-        // Whoever followed the account, or was followed by it, counts one less.
-        self.write(erase, |known| {
-            known.profiles.forget_all();
-            known.follows.forget_all();
-            known.following.forget_all();
-        })
-        .await
+        self.write(erase, Change::ProfileErased { user }).await
     }
 }

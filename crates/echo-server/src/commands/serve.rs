@@ -36,8 +36,8 @@ async fn serve(settings: Settings) -> Result<()> {
     let public_url = settings.listen.public_url.as_ref().map_or(here.as_str(), |url| url.as_str());
 
     assemble::migrate(&settings, &data)?;
-    let base = assemble::base(&settings, &data)?;
-    let database = base.database.clone();
+    let base = assemble::base(&settings, &data).await?;
+    let records = base.records.clone();
     let echo = assemble::echo(&settings, &data, base, public_url, telemetry::metrics()?)?;
     let (stop, stopped) = watch::channel(false);
     stop_on_signals(stop)?;
@@ -56,7 +56,7 @@ async fn serve(settings: Settings) -> Result<()> {
     if tokio::time::timeout(WIND_DOWN, join(background)).await.is_err() {
         tracing::warn!("some clean-up was cut short: it goes on at the next start");
     }
-    tokio::task::spawn_blocking(move || database.close()).await?;
+    records.close().await?;
     let _ = say("Echo has stopped. Everything is kept.");
     Ok(())
 }

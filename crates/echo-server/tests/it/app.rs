@@ -49,6 +49,8 @@ impl TestApp {
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(Duration::from_secs(60))
+            // The server closes what is idle for 30 s; a request sent at that moment would get no reply.
+            .pool_idle_timeout(Duration::from_secs(15))
             .build()
             .unwrap();
         Self { address: Arc::new(RwLock::new(address.trim_end_matches('/').to_owned())), http, log }

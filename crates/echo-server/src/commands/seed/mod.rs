@@ -62,13 +62,14 @@ pub(crate) struct Seed {
 pub(crate) fn run(settings: &Settings, seed: &Seed) -> Result<()> {
     settings.check()?;
     let data = DataDir::open(&settings.data.data_dir)?;
-    let stores = assemble::stores(&data)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let world = World { seed: seed.seed, people: seed.users, posts: seed.posts, until: seed.until };
-    let planter = Planter { world, stores };
-    let done = runtime.block_on(plant(&planter, seed, &data));
-    planter.stores.database.close();
-    done
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let planter = Planter { world, stores: assemble::stores(&data).await? };
+        let done = plant(&planter, seed, &data).await;
+        planter.stores.records.close().await?;
+        done
+    })
 }
 
 async fn plant(planter: &Planter, seed: &Seed, data: &DataDir) -> Result<()> {
@@ -90,7 +91,7 @@ async fn plant(planter: &Planter, seed: &Seed, data: &DataDir) -> Result<()> {
 
 /// Whether there are accounts, but not the first of this seed.
 async fn has_others(planter: &Planter) -> Result<bool> {
-    let accounts = &planter.stores.accounts;
+    let accounts = &planter.stores.records.accounts;
     let empty = accounts.list(PageRequest::first(1)).await?.items.is_empty();
     Ok(!empty && accounts.find(planter.world.person(0).id).await?.is_none())
 }

@@ -1,16 +1,17 @@
 //! Puts the parts together: the one place that knows every crate.
 
+mod records;
+mod shared;
+
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use anyhow::{Context, Result};
-use async_trait::async_trait;
 use axum::{Router, routing::get};
 use echo_crypto::{AccessSigner, AesSealer, Keys, PasswordThreads, RefreshSigner, SigningKey};
 use echo_domain::{
-    Clock, Consumer, EventLog, IdSource, Relay, Sealer,
-    auth::{self, AccessTokens, AccountStore, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
-    feed::FeedService,
-    limits::{LocalLimiter, RateLimiter},
+    Clock, Consumer, IdSource, Relay, Sealer,
+    auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
+    feed::{FeedKeeper, FeedService, Policy},
     media::{self, BlobStore, ImagePipeline, MediaDesk, MediaKeeper, MediaService},
     posts::{self, CachedPosts, Catalog, PostCatalog, PostKeeper, PostService, PostStore},
     users::{self, CachedProfiles, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
@@ -21,9 +22,6 @@ use echo_http::{
     UsersApi,
 };
 use echo_media::{FileBlobs, ImageThreads};
-use echo_sqlite::{
-    Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
-};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     sync::{Semaphore, watch},
@@ -36,6 +34,9 @@ use crate::{
     data_dir::DataDir,
     system::{self, SystemClock},
 };
+
+pub(crate) use records::Records;
+use shared::Shared;
 
 /// Requests that run at a time; more are turned away.
 const RUNNING: usize = 4096;
@@ -55,7 +56,8 @@ const IMAGE_QUEUE: usize = 128;
 pub(crate) struct Base {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<IdSource>,
-    pub(crate) database: Arc<Database>,
+    pub(crate) records: Records,
+    shared: Shared,
     pub(crate) auth: Arc<AuthService>,
     profiles: Arc<dyn ProfileStore>,
     directory: Arc<dyn Directory>,
@@ -64,13 +66,10 @@ pub(crate) struct Base {
     public_keys: PublicKeys,
 }
 
-/// What demo data is written through: the stores themselves, with nothing remembered in front of them.
+/// What demo data is written through.
 pub(crate) struct Stores {
-    pub(crate) database: Arc<Database>,
+    pub(crate) records: Records,
     pub(crate) passwords: Arc<dyn PasswordHasher>,
-    pub(crate) accounts: Arc<dyn AccountStore>,
-    pub(crate) profiles: Arc<dyn ProfileStore>,
-    pub(crate) posts: Arc<dyn PostStore>,
     pub(crate) media: Arc<dyn MediaDesk>,
 }
 
@@ -105,30 +104,32 @@ pub(crate) fn migrate(settings: &Settings, data: &DataDir) -> Result<()> {
 ///
 /// # Errors
 /// In one line that names what is wrong and the cure.
-pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
+pub(crate) async fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let options = Options { instance: echo_crypto::random_bytes(), ..Options::default() };
-    let database = Database::open(&data.database(), options)?;
+    let records = Records::open(data).await?;
+    let shared = Shared::alone(&clock);
     let (keys, access, public_keys) = keys(settings, data)?;
     let gate = Arc::new(Gate::new(access, clock.clone()));
-    let sessions = Arc::new(SqliteAccounts(database.clone()));
-    let accounts = Arc::new(CachedAccounts::new(sessions.clone(), CACHE / 16, clock.clone()));
+    let accounts =
+        Arc::new(CachedAccounts::new(records.accounts.clone(), CACHE / 16, clock.clone(), shared.others.clone()));
     let profiles: Arc<dyn ProfileStore> =
-        Arc::new(CachedProfiles::new(Arc::new(SqliteProfiles(database.clone())), CACHE / 4, &clock));
+        Arc::new(CachedProfiles::new(records.profiles.clone(), CACHE / 4, &clock, shared.others.clone()));
     let directory: Arc<dyn Directory> = Arc::new(ProfileDirectory { profiles: profiles.clone() });
     let auth = AuthService::new(auth::Parts {
         accounts,
-        sessions,
+        sessions: records.sessions.clone(),
         directory: directory.clone(),
         passwords: passwords()?,
         gate: gate.clone(),
         refresh: Arc::new(RefreshSigner::new(keys.derive("refresh tokens"))),
         clock: clock.clone(),
+        others: shared.others.clone(),
     });
     Ok(Base {
         clock,
         ids: Arc::new(system::ids()),
-        database,
+        records,
+        shared,
         auth: Arc::new(auth),
         profiles,
         directory,
@@ -142,16 +143,13 @@ pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
 ///
 /// # Errors
 /// As [`base`] and [`echo`].
-pub(crate) fn stores(data: &DataDir) -> Result<Stores> {
+pub(crate) async fn stores(data: &DataDir) -> Result<Stores> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let database = Database::open(&data.database(), Options::default())?;
+    let records = Records::open(data).await?;
     Ok(Stores {
         passwords: passwords()?,
-        accounts: Arc::new(SqliteAccounts(database.clone())),
-        profiles: Arc::new(SqliteProfiles(database.clone())),
-        posts: Arc::new(SqlitePosts(database.clone())),
-        media: Arc::new(MediaService::new(media_parts(data, &database, &clock)?)),
-        database,
+        media: Arc::new(MediaService::new(media_parts(data, &records, &clock)?)),
+        records,
     })
 }
 
@@ -166,14 +164,14 @@ pub(crate) fn echo(
     public_url: &str,
     metrics: PrometheusHandle,
 ) -> Result<Echo> {
-    let database = &base.database;
+    let records = &base.records;
     let (clock, ids, directory) = (base.clock.clone(), base.ids.clone(), base.directory.clone());
     let profiles = base.profiles.clone();
     let post_store: Arc<dyn PostStore> =
-        Arc::new(CachedPosts::new(Arc::new(SqlitePosts(database.clone())), CACHE / 2, &clock));
+        Arc::new(CachedPosts::new(records.posts.clone(), CACHE / 2, &clock, base.shared.others.clone()));
     let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
 
-    let media_parts = media_parts(data, database, &clock)?;
+    let media_parts = media_parts(data, records, &clock)?;
     let blobs = media_parts.blobs.clone();
     let media = Arc::new(MediaService::new(media_parts.clone()));
     let desk: Arc<dyn MediaDesk> = media.clone();
@@ -195,24 +193,33 @@ pub(crate) fn echo(
         clock: clock.clone(),
         ids: ids.clone(),
     }));
-    let feed = Arc::new(FeedService { posts: catalog.clone(), directory: directory.clone() });
+    let timelines = base.shared.timelines.clone();
+    let feed = Arc::new(FeedService {
+        posts: catalog.clone(),
+        directory: directory.clone(),
+        timelines: timelines.clone(),
+        policy: Policy::ECHO,
+        clock: clock.clone(),
+        ids: ids.clone(),
+    });
+    let feed_keeper = FeedKeeper {
+        timelines,
+        directory: Arc::new(ProfileDirectory { profiles: records.profiles.clone() }),
+        policy: Policy::ECHO,
+    };
     let media_keeper = Arc::new(MediaKeeper { parts: media_parts, posts: catalog, directory });
     let consumers: Vec<Arc<dyn Consumer>> = vec![
         Arc::new(ProfileKeeper { profiles, accounts: lookup, clock: clock.clone() }),
         Arc::new(PostKeeper { posts: post_store }),
         media_keeper.clone(),
+        Arc::new(feed_keeper),
     ];
-    let log: Arc<dyn EventLog> = Arc::new(SqliteEvents(database.clone()));
-
     let new_ids = NewIds { clock: clock.clone(), ids };
     let cursors = Cursors { sealer: base.sealer.clone(), clock: clock.clone() };
     let links = links(settings, public_url);
     let ready = ReadyPosts::new(links.clone(), CACHE);
-    let idempotency = Idempotency {
-        store: Arc::new(SqliteIdempotency(database.clone())),
-        sealer: base.sealer.clone(),
-        ids: new_ids.clone(),
-    };
+    let idempotency =
+        Idempotency { store: records.requests.clone(), sealer: base.sealer.clone(), ids: new_ids.clone() };
     let areas = Areas {
         auth: AuthApi {
             auth: base.auth.clone(),
@@ -244,7 +251,7 @@ pub(crate) fn echo(
         feed: FeedApi { feed, cursors, ready },
         media: MediaApi { media: desk, blobs, links, ids: new_ids.clone() },
         operations: OperationsApi {
-            dependencies: Arc::new([Arc::new(Records(database.clone())) as Arc<dyn Dependency>]),
+            dependencies: Arc::new([Arc::new(records.clone()) as Arc<dyn Dependency>]),
             front_page: FrontPage::new(public_url),
         },
     };
@@ -255,8 +262,7 @@ pub(crate) fn echo(
             gate: base.gate.clone(),
             trusted_proxies: settings.clients.trusted_proxies.iter().map(|network| network.0).collect(),
         },
-        limiter: (settings.clients.rate_limits == Switch::On)
-            .then(|| Arc::new(LocalLimiter::new(clock)) as Arc<dyn RateLimiter>),
+        limiter: (settings.clients.rate_limits == Switch::On).then(|| base.shared.limiter.clone()),
         idempotency: idempotency.clone(),
         cors_origins: settings.clients.cors_origins.iter().map(|origin| origin.0.clone()).collect(),
     };
@@ -264,7 +270,7 @@ pub(crate) fn echo(
         app: echo_http::app(areas, around),
         internal: internal(metrics.clone()),
         background: Background {
-            relay: Relay { log, consumers },
+            relay: Relay { log: records.events.clone(), consumers },
             auth: base.auth,
             media: media_keeper,
             idempotency,
@@ -318,12 +324,12 @@ fn passwords() -> Result<Arc<dyn PasswordHasher>> {
     Ok(Arc::new(threads))
 }
 
-fn media_parts(data: &DataDir, database: &Arc<Database>, clock: &Arc<dyn Clock>) -> Result<media::Parts> {
+fn media_parts(data: &DataDir, records: &Records, clock: &Arc<dyn Clock>) -> Result<media::Parts> {
     let folder = data.media();
     let blobs = FileBlobs::open(&folder).with_context(|| format!("cannot use {} for images", folder.display()))?;
     let pipeline = ImageThreads::new(cores(), IMAGE_QUEUE).context("cannot start the threads for images")?;
     Ok(media::Parts {
-        media: Arc::new(SqliteMedia(database.clone())),
+        media: records.media.clone(),
         blobs: Arc::new(blobs) as Arc<dyn BlobStore>,
         pipeline: Arc::new(pipeline) as Arc<dyn ImagePipeline>,
         clock: clock.clone(),
@@ -351,20 +357,6 @@ async fn keep_metrics_small(metrics: PrometheusHandle, mut stop: watch::Receiver
             () = tokio::time::sleep(Duration::from_secs(5)) => {}
             _ = stop.changed() => {}
         }
-    }
-}
-
-/// The database as readiness sees it.
-struct Records(Arc<Database>);
-
-#[async_trait]
-impl Dependency for Records {
-    fn name(&self) -> &'static str {
-        "sqlite"
-    }
-
-    async fn check(&self) -> echo_domain::Result<()> {
-        self.0.ping().await
     }
 }
 

@@ -4,6 +4,9 @@
 
 mod broadcast;
 mod connection;
+mod events;
 mod limits;
+#[path = "../../../echo-mongo/tests/fixture/mod.rs"]
+mod mongo;
 mod server;
 mod timelines;

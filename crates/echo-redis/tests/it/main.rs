@@ -6,7 +6,7 @@ mod broadcast;
 mod connection;
 mod events;
 mod limits;
-#[path = "../../../echo-mongo/tests/fixture/mod.rs"]
+#[path = "../../../echo-mongo/tests/it/fixture.rs"]
 mod mongo;
 mod server;
 mod timelines;

@@ -105,6 +105,8 @@ async fn client_options(uri: &str, longest_call: Duration) -> Result<ClientOptio
     options.read_concern = Some(ReadConcern::majority());
     options.retry_reads = Some(true);
     options.retry_writes = Some(true);
+    #[cfg(test)]
+    crate::plan::note(&mut options);
     Ok(options)
 }
 

@@ -25,7 +25,7 @@ pub use auth::MongoAccounts;
 pub use database::{Mongo, Options};
 pub use error::OpenError;
 pub use events::MongoEvents;
+pub use idempotency::MongoIdempotency;
 pub use media::MongoMedia;
 pub use posts::MongoPosts;
-pub use idempotency::MongoIdempotency;
 pub use users::MongoProfiles;

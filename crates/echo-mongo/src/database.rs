@@ -1,8 +1,8 @@
 //! The engine room: the connection to the database, and the one way by which every store's calls go.
 
 use std::{
+    fmt,
     future::Future,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -46,7 +46,7 @@ pub struct Mongo {
     pub(crate) news: watch::Sender<()>,
     pub(crate) turns: Turns,
     /// Tells others that this process lives.
-    pub(crate) heartbeat: Mutex<Option<JoinHandle<()>>>,
+    pub(crate) heartbeat: Option<JoinHandle<()>>,
 }
 
 impl Mongo {
@@ -58,32 +58,24 @@ impl Mongo {
         self.run("ping", async { Ok(self.database.run_command(bson::doc! { "ping": 1 }).await.map(drop)?) }).await
     }
 
-    /// Whether another process has the database open, as far as it was seen in the last ten seconds.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database does not answer.
-    pub async fn is_shared(&self) -> Result<bool> {
-        self.run("instances.others", instances::others_live(self)).await
-    }
-
-    /// Says that this process lives no more, so that others take over at once what it left undone. Dropping does not: it
-    /// is found out after ten seconds.
-    ///
-    /// # Errors
-    /// [`Error::Unavailable`] when the database does not answer.
-    pub async fn close(&self) -> Result<()> {
-        let heartbeat = self.heartbeat.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(heartbeat) = heartbeat {
+    /// Tells others that this process has ended, and lets go of the connections. Afterwards every call fails.
+    pub async fn close(&self) {
+        if let Some(heartbeat) = &self.heartbeat {
             heartbeat.abort();
-            // Over by being aborted, or by a panic that is in the log.
-            let _ = heartbeat.await;
         }
-        self.run("instances.leave", instances::leave(self)).await
+        if let Err(error) = self.run("close", instances::end(self)).await {
+            // Others find out by its silence.
+            tracing::debug!(error = &error as &dyn std::error::Error, "MongoDB was not told of the end");
+        }
+        self.client.clone().shutdown().await;
     }
 
-    /// The name of the database, as the address gives it.
-    pub fn name(&self) -> &str {
-        self.database.name()
+    /// Whether another process has the database open, or died within the last ten seconds.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn has_others(&self) -> Result<bool> {
+        self.run("instances.others", instances::others_live(self)).await
     }
 
     /// Where documents of this kind lie: the only place that knows which database an area has.
@@ -124,9 +116,16 @@ impl Mongo {
     }
 }
 
+/// As an operator reads it: without user and password.
+impl fmt::Display for Mongo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "database {} of MongoDB at {}", self.database.name(), self.hosts)
+    }
+}
+
 impl Drop for Mongo {
     fn drop(&mut self) {
-        if let Some(heartbeat) = self.heartbeat.get_mut().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(heartbeat) = &self.heartbeat {
             heartbeat.abort();
         }
     }

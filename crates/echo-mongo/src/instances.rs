@@ -43,20 +43,20 @@ async fn beat(instances: &Collection<InstanceRow>, id: &Binary) -> mongodb::erro
     instances.update_one(doc! { "_id": id }, seen).upsert(true).await.map(drop)
 }
 
-/// Forgets that this process lives.
-pub(crate) async fn leave(mongo: &Mongo) -> Outcome<()> {
-    let instances = mongo.collection::<InstanceRow>(&INSTANCES);
-    Ok(instances.delete_one(doc! { "_id": binary(&mongo.options.instance) }).await.map(drop)?)
+/// This process has ended.
+pub(crate) async fn end(mongo: &Mongo) -> Outcome<()> {
+    let own = doc! { "_id": binary(&mongo.options.instance) };
+    mongo.collection::<InstanceRow>(&INSTANCES).delete_one(own).await?;
+    Ok(())
 }
 
-/// Whether any other process was seen lately, as measured by when this one was.
+/// Whether any other process was seen lately.
 pub(crate) async fn others_live(mongo: &Mongo) -> Outcome<bool> {
     let instances = mongo.collection::<InstanceRow>(&INSTANCES);
-    let own = binary(&mongo.options.instance);
-    let Some(own) = instances.find_one(doc! { "_id": own }).await? else { return Ok(false) };
-    let lately = DateTime::from_millis(own.seen.timestamp_millis() - DEAD_AFTER_MILLIS);
-    let other = instances.find_one(doc! { "_id": { "$ne": own.id }, "seen": { "$gt": lately } }).await?;
-    Ok(other.is_some())
+    let id = binary(&mongo.options.instance);
+    let Some(own) = instances.find_one(doc! { "_id": &id }).await? else { return Ok(true) };
+    let dead = DateTime::from_millis(own.seen.timestamp_millis() - DEAD_AFTER_MILLIS);
+    Ok(instances.find_one(doc! { "seen": { "$gt": dead }, "_id": { "$ne": id } }).await?.is_some())
 }
 
 /// Whether that process was seen lately, as measured by when this one was.

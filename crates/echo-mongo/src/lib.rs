@@ -2,7 +2,7 @@
 //! records must agree.
 //!
 //! [`Mongo`] is the engine room: it opens the database, ensures its collections and runs every store's calls. Each area
-//! has one store on top of it, and touches only its own collections, which `indexes.rs` declares.
+//! has one store on top of it, and touches only its own collections, which `collections.rs` declares.
 
 mod auth;
 mod bars;
@@ -17,6 +17,7 @@ mod instances;
 mod media;
 mod opening;
 mod posts;
+mod sharding;
 mod transaction;
 mod turns;
 mod users;
@@ -28,4 +29,5 @@ pub use events::MongoEvents;
 pub use idempotency::MongoIdempotency;
 pub use media::MongoMedia;
 pub use posts::MongoPosts;
+pub use sharding::shard_commands;
 pub use users::MongoProfiles;

@@ -1,9 +1,6 @@
 //! Opening a database: how the driver is to behave, and whether the server can do what Echo needs.
 
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bson::{Document, doc};
 use mongodb::{
@@ -40,13 +37,13 @@ impl Mongo {
             options,
             news: watch::Sender::new(()),
             turns: Turns::new(),
-            heartbeat: Mutex::new(None),
+            heartbeat: None,
         };
         mongo.require_transactions().await?;
         mongo.require_version().await?;
         indexes::ensure(&mongo).await?;
         let heartbeat = instances::live(&mongo).await.map_err(|cause| mongo.open_error(&cause))?;
-        mongo.heartbeat = Mutex::new(Some(heartbeat));
+        mongo.heartbeat = Some(heartbeat);
         Ok(Arc::new(mongo))
     }
 

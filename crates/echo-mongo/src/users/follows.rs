@@ -39,7 +39,7 @@ struct Popularity {
 
 /// Adds the follow and counts it at both ends. First where most come together: who comes second is told so before it has
 /// done anything in vain.
-pub(super) async fn add(mut tx: Tx<'_>, id: FollowId, follower: UserId, followee: UserId, max: u64) -> Outcome<()> {
+pub(super) async fn add(tx: Tx<'_>, id: FollowId, follower: UserId, followee: UserId, max: u64) -> Outcome<()> {
     let profiles = profiles(tx.mongo);
     let one_more = doc! { "$add": ["$followers", 1_i64] };
     let most = doc! { "$max": ["$most_followers", &one_more] };

@@ -1,7 +1,5 @@
 //! Several processes on one database: who lives, and what becomes of what a dead one left undone.
 
-mod fixture;
-
 use std::sync::Arc;
 
 use bson::{Document, doc};
@@ -11,6 +9,8 @@ use echo_domain::{
 };
 use echo_mongo::{Mongo, MongoIdempotency};
 use mongodb::Client;
+
+use crate::fixture;
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
@@ -50,7 +50,7 @@ async fn a_request_of_a_process_that_closed_begins_anew_with_its_first_seed() {
     let other = fixture::another(&guard).await;
     begin(&one, 1).await;
 
-    one.close().await.unwrap();
+    one.close().await;
 
     assert_eq!(begin(&other, 2).await, first(1));
     assert_eq!(begin(&other, 3).await, Begun::Running);
@@ -70,19 +70,19 @@ async fn a_request_of_a_process_that_was_not_seen_for_ten_seconds_begins_anew() 
 
     let other = fixture::another(&guard).await;
 
-    assert!(!other.is_shared().await.unwrap());
+    assert!(!other.has_others().await.unwrap());
     assert_eq!(begin(&other, 2).await, first(1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_database_is_shared_while_another_process_has_it_open() {
     let (one, guard) = fixture::open().await;
-    assert!(!one.is_shared().await.unwrap());
+    assert!(!one.has_others().await.unwrap());
 
     let other = fixture::another(&guard).await;
-    assert!(one.is_shared().await.unwrap());
-    assert!(other.is_shared().await.unwrap());
+    assert!(one.has_others().await.unwrap());
+    assert!(other.has_others().await.unwrap());
 
-    other.close().await.unwrap();
-    assert!(!one.is_shared().await.unwrap());
+    other.close().await;
+    assert!(!one.has_others().await.unwrap());
 }

@@ -1,13 +1,11 @@
 //! What an operator reads when a database cannot be opened: one line that says what to change, and no password.
 
-mod impostor;
-
 use std::time::Duration;
 
 use bson::{Document, doc};
 use echo_mongo::{Mongo, OpenError, Options};
 
-use impostor::Impostor;
+use crate::impostor::Impostor;
 
 const OPTIONS: Options = Options { consumers: &[], instance: [7; 16], longest_call: Options::LONGEST_CALL };
 

@@ -185,7 +185,7 @@ pub(crate) const POST_WRITERS: Declared = Declared {
     sharding: Sharding::Hashed("_id"),
 };
 
-/// Small: the number of all posts, in a few parts.
+/// Small: the number of all posts, in 256 parts.
 pub(crate) const POST_TOTALS: Declared = Declared {
     name: "post_totals",
     required: &[("_id", "int"), ("posts", "long")],

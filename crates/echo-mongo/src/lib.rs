@@ -4,6 +4,10 @@
 //! [`Mongo`] is the engine room: it opens the database, ensures its collections and runs every store's calls. Each area
 //! has one store on top of it, and touches only its own collections, which `collections.rs` declares.
 
+// The tests' fixture, which the tests of the plans share, knows this crate by its name.
+#[cfg(test)]
+extern crate self as echo_mongo;
+
 mod auth;
 mod bars;
 mod collections;
@@ -16,6 +20,8 @@ mod indexes;
 mod instances;
 mod media;
 mod opening;
+#[cfg(test)]
+mod plan;
 mod posts;
 mod sharding;
 mod transaction;

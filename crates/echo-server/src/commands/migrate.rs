@@ -23,6 +23,7 @@ pub(crate) struct Migrate {
 /// In one line, also when the folder is being used: an older Echo does not know what becomes of its tables.
 pub(crate) fn run(settings: &Settings, asked: &Migrate) -> Result<()> {
     settings.check()?;
+    settings.require_folder("migrate", "MongoDB is brought up to date at each start")?;
     let data = DataDir::found(&settings.data.data_dir)?;
     let served = (!asked.plan).then(|| data.alone()).transpose()?;
     let planned = echo_sqlite::plan(&data.database())?;

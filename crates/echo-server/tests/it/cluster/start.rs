@@ -2,7 +2,7 @@
 
 use std::process::Output;
 
-use crate::echod::{echod, own_folder, run};
+use crate::echod::{OwnServer, echod, own_folder, run};
 
 use super::servers::Server;
 
@@ -54,4 +54,19 @@ fn a_redis_that_is_not_there_is_told() {
     let Some(output) = serve(&settings) else { return };
 
     assert_one_line(&output, &["REDIS_URL"], "hunter2");
+}
+
+#[tokio::test]
+async fn a_second_process_without_redis_is_refused() {
+    let mongo = Server::mongo();
+    let uri = mongo.mongodb_uri();
+    let Some(mut first) = OwnServer::start_with(&[("MONGODB_URI", &uri)]).await else { return };
+    let ana = first.sign_up("ana").await;
+
+    let second = tokio::task::spawn_blocking(move || serve(&[("MONGODB_URI", &uri)])).await.unwrap();
+
+    assert_one_line(&second.unwrap(), &["REDIS_URL"], "panicked");
+    // After a kill, it waits until the one before is known to be gone.
+    first.restart();
+    first.bearing(Some(ana.token())).get("/api/users/me").await.expect(200);
 }

@@ -146,5 +146,5 @@ async fn what_a_killed_process_left_to_do_is_done_by_another() {
         assert!(Instant::now() < deadline, "{:?} is left", left().await);
         sleep(Duration::from_millis(100)).await;
     }
-    assert_eq!(ids(&bob.get("/api/posts").await.data()["posts"]), [kept.id.clone()]);
+    assert_eq!(ids(&bob.get("/api/posts").await.data()["posts"]), [&*kept.id]);
 }

@@ -32,8 +32,8 @@ async fn who_writes_at_one_process_reads_it_at_the_other_at_once() {
         let post = ana.publish(&format!("number {round}")).await;
         let seen = ana_there.view(&post).await;
         assert_eq!((&seen["likeCount"], &seen["commentCount"]), (&json!(0), &json!(0)));
-        assert_eq!(ids(&ana_there.get("/api/posts?limit=1").await.data()["posts"]), [post.id.clone()]);
-        assert_eq!(ids(&ana_there.get("/api/feed?limit=1").await.data()["items"]), [post.id.clone()]);
+        assert_eq!(ids(&ana_there.get("/api/posts?limit=1").await.data()["posts"]), [&*post.id]);
+        assert_eq!(ids(&ana_there.get("/api/feed?limit=1").await.data()["items"]), [&*post.id]);
 
         bob.like(&post).await;
         let seen = bob_there.view(&post).await;
@@ -62,7 +62,7 @@ async fn others_see_it_within_a_second() {
     let (ana, bob) = (here.sign_up("ana").await, there.sign_up("bob").await);
     bob.follow(&ana).await;
     let feed = async || ids(&bob.get("/api/feed?limit=5").await.data()["items"]);
-    assert_eq!(feed().await, [String::new(); 0]);
+    assert!(feed().await.is_empty());
 
     for round in 0..5 {
         let post = ana.publish(&format!("number {round}")).await;

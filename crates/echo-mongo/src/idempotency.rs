@@ -30,7 +30,9 @@ struct RequestRow {
     fingerprint: Binary,
     seed: ObjectId,
     /// Who does it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<Binary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reply: Option<Binary>,
     begun: DateTime,
 }

@@ -169,6 +169,16 @@ async fn what_changed_during_an_outage_is_forgotten_within_five_seconds_of_its_e
 }
 
 #[tokio::test]
+async fn whoever_tells_that_anything_may_have_changed_hears_it_too() {
+    let server = Server::start();
+    let (one, other) = two(async || server.open().await).await;
+
+    one.broadcast.tell(Change::Anything).await;
+
+    assert!(one.heard.anything() > 0 && other.heard.anything() > 0);
+}
+
+#[tokio::test]
 async fn a_connection_lost_for_a_moment_is_made_good() {
     let server = Server::start();
     let (one, other) = two(async || server.open().await).await;

@@ -1,7 +1,10 @@
 //! What one process has read, all have, and nothing of it is out of date.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -158,33 +161,69 @@ async fn who_does_not_exist_is_waited_for_by_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn readers_and_writers_at_once_leave_nothing_out_of_date() {
+async fn what_was_read_before_a_change_is_not_left_after_it() {
     let echo = Echo::start(&[]).await;
-    let users: Vec<_> = futures_util::future::join_all((0..4).map(|n| {
-        let echo = &echo;
-        async move { echo.opened(&format!("user_{n}")).await.id }
-    }))
-    .await;
-    for round in 0..5 {
-        let mut tasks = tokio::task::JoinSet::new();
-        for (n, process) in [&echo.one, &echo.other, &echo.one, &echo.other].into_iter().enumerate() {
-            let (profiles, users) = (process.profiles.clone(), users.clone());
-            tasks.spawn(async move {
-                for turn in 0..10 {
-                    rename(&*profiles, users[(n + turn) % users.len()], &format!("{round} {n} {turn}")).await;
-                    profiles.by_ids(&users).await.unwrap();
+    let user = echo.opened("alice").await.id;
+    for round in 0..60 {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut readers = tokio::task::JoinSet::new();
+        for process in [&echo.one, &echo.other, &echo.one, &echo.other] {
+            let (profiles, stop) = (process.profiles.clone(), stop.clone());
+            readers.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    name(&*profiles, user).await;
                 }
             });
         }
-        while let Some(done) = tasks.join_next().await {
+        // Whatever is there goes, so that somebody is just reading it.
+        echo.server.tell(&["DEL", &key(user)]);
+
+        let now = format!("name {round}");
+        rename(&*echo.one.profiles, user, &now).await;
+
+        stop.store(true, Ordering::Relaxed);
+        while let Some(done) = readers.join_next().await {
             done.unwrap();
         }
-
-        let expected = echo.plain.profiles.by_ids(&users).await.unwrap();
         for process in [&echo.one, &echo.other] {
-            assert_eq!(process.profiles.by_ids(&users).await.unwrap(), expected);
+            assert_eq!(name(&*process.profiles, user).await, now);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_removed_is_not_read() {
+    let echo = Echo::start(&[]).await;
+    let profile = echo.opened("alice").await;
+    assert_eq!(name(&*echo.other.profiles, profile.id).await, "before");
+    echo.server.tell(&["ACL", "SETUSER", "default", "-del"]);
+
+    rename(&*echo.one.profiles, profile.id, "after").await;
+
+    assert!(echo.is_kept(profile.id));
+    assert_eq!(name(&*echo.one.profiles, profile.id).await, "after");
+    eventually("others hear of it", async || name(&*echo.other.profiles, profile.id).await == "after").await;
+}
+
+/// What was removed is there again, as in a replica that had not heard of it when it was made the master.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_older_copy_of_redis_remembers_is_not_read() {
+    let mut echo = Echo::start(&[]).await;
+    let profile = echo.opened("alice").await;
+    assert_eq!(name(&*echo.one.profiles, profile.id).await, "before");
+    assert_eq!(echo.server.tell(&["SAVE"]), "OK");
+    rename(&*echo.one.profiles, profile.id, "after").await;
+    assert!(!echo.is_kept(profile.id));
+
+    echo.server.kill();
+    echo.server.restart();
+
+    assert!(echo.is_kept(profile.id));
+    for process in [&echo.one, &echo.other] {
+        eventually("it is right", async || name(&*process.profiles, profile.id).await == "after").await;
+    }
+    echo.until_it_is_used().await;
+    assert_eq!(name(&*echo.other.profiles, profile.id).await, "after");
 }
 
 /// This Redis remembers what it had when it was killed: what should have been removed meanwhile, too.

@@ -174,6 +174,7 @@ mod tests {
             include_str!("media/contract.rs"),
             include_str!("event_contract.rs"),
             include_str!("idempotency_contract.rs"),
+            include_str!("transfer/contract.rs"),
         ] {
             for case in source.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {
                 let name = case.split('(').next().unwrap();

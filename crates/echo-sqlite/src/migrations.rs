@@ -15,8 +15,10 @@ pub(crate) struct Migration {
 }
 
 /// Never changed once released: what was done to a database is done. Their order is their version, from 1.
-pub(crate) const MIGRATIONS: &[Migration] =
-    &[Migration { name: "initial", sql: include_str!("../migrations/0001_initial.sql"), touches: &[] }];
+pub(crate) const MIGRATIONS: &[Migration] = &[
+    Migration { name: "initial", sql: include_str!("../migrations/0001_initial.sql"), touches: &[] },
+    Migration { name: "transfer", sql: include_str!("../migrations/0002_transfer.sql"), touches: &[] },
+];
 
 /// What a migration is going to do.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -134,7 +134,8 @@ impl ProfileStore for SqliteProfiles {
     }
 }
 
-fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
+/// Adds the profile, whom nobody follows yet, unless its id is there.
+pub(crate) fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
     let added = tx.run(
         "INSERT INTO profiles (id, username, name, bio, picture_media, picture_location, followers, following, created,
              updated)
@@ -250,7 +251,7 @@ fn ends(tx: &Tx<'_>, sql: &str, user: UserId, limit: usize) -> Outcome<Vec<UserI
     Ok(tx.all(sql, params![key(user), sql::limit(limit)], |row| sql::id(row, 0))?)
 }
 
-fn profile_of(row: &Row<'_>) -> rusqlite::Result<Profile> {
+pub(crate) fn profile_of(row: &Row<'_>) -> rusqlite::Result<Profile> {
     let picture = match row.get(5)? {
         Some(location) => Some(Picture { media: sql::id(row, 4)?, location }),
         None => None,

@@ -2,15 +2,25 @@
 
 use std::sync::Arc;
 
-use echo_domain::contract::Backend;
+use echo_domain::{contract::Backend, transfer::contract::Moving};
 use echo_sqlite::{
     Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
+    SqliteTransfer,
 };
 
 async fn fresh() -> (Backend, tempfile::TempDir) {
+    let (database, folder) = new();
+    (stores(database), folder)
+}
+
+fn new() -> (Arc<Database>, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let database = Database::open(&folder.path().join("echo.db"), Options::default()).expect("a new database");
-    let backend = Backend {
+    (database, folder)
+}
+
+fn stores(database: Arc<Database>) -> Backend {
+    Backend {
         accounts: Arc::new(SqliteAccounts(database.clone())),
         sessions: Arc::new(SqliteAccounts(database.clone())),
         profiles: Arc::new(SqliteProfiles(database.clone())),
@@ -18,8 +28,7 @@ async fn fresh() -> (Backend, tempfile::TempDir) {
         media: Arc::new(SqliteMedia(database.clone())),
         events: Arc::new(SqliteEvents(database.clone())),
         requests: Arc::new(SqliteIdempotency(database)),
-    };
-    (backend, folder)
+    }
 }
 
 mod accounts {
@@ -42,6 +51,18 @@ mod events {
 }
 mod requests {
     echo_domain::idempotency_store_contract!(super::fresh);
+}
+
+mod transfer {
+    use super::*;
+
+    async fn fresh() -> (Moving, tempfile::TempDir) {
+        let (database, folder) = new();
+        let target = Arc::new(SqliteTransfer { database: database.clone(), consumers: &["contract"] });
+        (Moving { target, stores: stores(database) }, folder)
+    }
+
+    echo_domain::target_contract!(fresh);
 }
 
 /// The caches keep the contracts of what they stand in front of.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use crate::{MediaId, Result, text};
 
 /// An image that can be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Image {
     pub id: MediaId,
     /// The name of its blob, or a whole URL when another service delivers it.
@@ -22,14 +22,14 @@ pub struct Image {
     pub variants: Vec<Variant>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Variant {
     pub width: u32,
     pub location: String,
 }
 
 /// An image as a profile shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Picture {
     pub media: MediaId,
     pub location: String,

@@ -153,7 +153,7 @@ impl fmt::Debug for Email {
 }
 
 /// What someone types to say which account is theirs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Login {
     Email(Email),
     /// What is unique of it ([`Username::key`]), whatever the rules were when it was chosen.

@@ -25,7 +25,7 @@ const BEGINNING: u32 = 1_735_689_600;
 /// Writes that wait for the writer at a time: several of its transactions.
 const WAITING: usize = 1024;
 /// Who has a place in the log of events.
-const CONSUMERS: [&str; 3] = ["users", "posts", "media"];
+const CONSUMERS: [&str; 4] = ["users", "posts", "media", "feed"];
 
 const NAMES: [&str; 8] = ["Beatriz", "Chidera", "Dmitri", "Eleanor", "Fatoumata", "Giorgos", "Haruka", "Ignacio"];
 

@@ -1,5 +1,6 @@
 //! What may have changed, told to every process that remembers something of it.
 
+use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use crate::{PostId, SessionId, Timestamp, UserId};
@@ -35,16 +36,20 @@ pub enum Change {
 }
 
 /// Tells changes to the other processes of this Echo, after they are kept and before they are acknowledged.
+#[async_trait]
 pub trait Broadcast: Send + Sync {
-    /// Never waits and never fails: what cannot be told is made good by what hears it, within seconds.
-    fn tell(&self, change: Change);
+    /// Returns once all others have heard it, so that whoever made the change finds it with any of them; or after a
+    /// fraction of a second, for one that does not listen must not hold up who writes. Never fails: those who missed
+    /// something forget everything once they listen again.
+    async fn tell(&self, change: Change);
 }
 
 /// For an Echo of one process: nobody else remembers anything.
 pub struct Alone;
 
+#[async_trait]
 impl Broadcast for Alone {
-    fn tell(&self, _: Change) {}
+    async fn tell(&self, _: Change) {}
 }
 
 /// Something that remembers, and so has to hear.

@@ -28,8 +28,8 @@ pub struct Backend {
     pub requests: Arc<dyn IdempotencyStore>,
 }
 
-/// Makes a `#[tokio::test]` of each case in `$cases`. `$fresh` is an async fn returning a [`Backend`] and a guard that
-/// cleans up.
+/// Makes a `#[tokio::test]` of each case in `$cases`. `$fresh` is an async fn returning what the cases take, mostly a
+/// [`Backend`], and a guard that cleans up.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! contract_tests {
@@ -80,18 +80,30 @@ where
     Id: Copy,
 {
     for limit in [1, 2, 3, expected.len().clamp(1, PageRequest::<Id>::MAX), PageRequest::<Id>::MAX] {
-        let mut request = PageRequest::first(limit);
-        let mut rest = expected;
-        loop {
-            let (due, later) = rest.split_at(rest.len().min(limit));
-            let page = list(request).await.unwrap();
-            assert_eq!(page.items, due, "in pages of {limit}");
-            assert_eq!(page.next.is_some(), !later.is_empty(), "in pages of {limit}, {} more", later.len());
-            if page.next.is_none() {
-                break;
-            }
-            (request.before, rest) = (page.next, later);
+        assert_pages(expected, limit, &list).await;
+    }
+}
+
+/// Asserts that the list is `expected` in pages of `limit`, and that `next` is `None` exactly at the end.
+pub(crate) async fn assert_pages<T, Id>(
+    expected: &[T],
+    limit: usize,
+    list: &impl AsyncFn(PageRequest<Id>) -> Result<Page<T, Id>>,
+) where
+    T: PartialEq + Debug,
+    Id: Copy,
+{
+    let mut request = PageRequest::first(limit);
+    let mut rest = expected;
+    loop {
+        let (due, later) = rest.split_at(rest.len().min(limit));
+        let page = list(request).await.unwrap();
+        assert_eq!(page.items, due, "in pages of {limit}");
+        assert_eq!(page.next.is_some(), !later.is_empty(), "in pages of {limit}, {} more", later.len());
+        if page.next.is_none() {
+            break;
         }
+        (request.before, rest) = (page.next, later);
     }
 }
 
@@ -171,10 +183,13 @@ mod tests {
             include_str!("auth/contract.rs"),
             include_str!("users/contract.rs"),
             include_str!("posts/contract.rs"),
+            include_str!("feed/contract.rs"),
+            include_str!("feed/home_contract.rs"),
             include_str!("media/contract.rs"),
             include_str!("event_contract.rs"),
             include_str!("idempotency_contract.rs"),
             include_str!("transfer/contract.rs"),
+            include_str!("limits_contract.rs"),
         ] {
             for case in source.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {
                 let name = case.split('(').next().unwrap();

@@ -20,6 +20,8 @@ pub mod idempotency;
 #[cfg(feature = "contract")]
 pub mod idempotency_contract;
 pub mod limits;
+#[cfg(feature = "contract")]
+pub mod limits_contract;
 pub mod media;
 mod page;
 pub mod posts;

@@ -102,7 +102,10 @@ impl RateLimiter for LocalLimiter {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI64, Ordering};
+    use std::{
+        sync::atomic::{AtomicI64, Ordering},
+        time::Instant,
+    };
 
     use super::*;
     use crate::Timestamp;
@@ -116,6 +119,23 @@ mod tests {
         fn now(&self) -> Timestamp {
             Timestamp::from_millis(self.0.load(Ordering::Relaxed))
         }
+    }
+
+    /// Runs, as the contract wants it.
+    struct Running(Instant);
+
+    impl Clock for Running {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(i64::try_from(self.0.elapsed().as_millis()).unwrap())
+        }
+    }
+
+    async fn fresh() -> (Arc<dyn RateLimiter>, ()) {
+        (Arc::new(LocalLimiter::new(Arc::new(Running(Instant::now())))), ())
+    }
+
+    mod contract {
+        crate::rate_limiter_contract!(super::fresh);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) fn start(settings: &Settings, folder: &Path) -> Result<()> {
     let data = DataDir::open(folder)?;
     runtime.block_on(async {
         echo_sqlite::migrate(&data.database())?;
-        let base = assemble::base(settings, &data)?;
+        let base = assemble::base(settings, &data).await?;
         let records = base.records.clone();
         let echo = assemble::echo(settings, &data, base, "http://localhost", telemetry::metrics()?)?;
         for page in ["/readyz", "/api/posts"] {

@@ -17,7 +17,12 @@ pub(crate) struct Migration {
 /// Never changed once released: what was done to a database is done. Their order is their version, from 1.
 pub(crate) const MIGRATIONS: &[Migration] = &[
     Migration { name: "initial", sql: include_str!("../migrations/0001_initial.sql"), touches: &[] },
-    Migration { name: "transfer", sql: include_str!("../migrations/0002_transfer.sql"), touches: &[] },
+    Migration {
+        name: "most followers",
+        sql: include_str!("../migrations/0002_most_followers.sql"),
+        touches: &["profiles"],
+    },
+    Migration { name: "transfer", sql: include_str!("../migrations/0003_transfer.sql"), touches: &[] },
 ];
 
 /// What a migration is going to do.
@@ -188,6 +193,22 @@ mod tests {
         let ages: i64 = connection.query_row("SELECT sum(age) FROM people", [], |row| row.get(0)).unwrap();
         assert_eq!((ages, version(&connection).unwrap()), (14, 3));
         assert!(plan_of(&path, THREE).unwrap().is_empty());
+    }
+
+    #[test]
+    fn who_has_followers_already_had_as_many_at_most() {
+        let (folder, star) = (tempfile::tempdir().unwrap(), "x'000000000000000000000001'");
+        let path = folder.path().join("echo.db");
+        let mut connection = Connection::open(&path).unwrap();
+        run(&mut connection, &path, &MIGRATIONS[..1]).unwrap();
+        connection
+            .execute(&format!("INSERT INTO profiles VALUES ({star}, 'star', 'Star', '', NULL, NULL, 7, 1, 0, 0)"), [])
+            .unwrap();
+
+        run(&mut connection, &path, MIGRATIONS).unwrap();
+
+        let most: i64 = connection.query_row("SELECT most_followers FROM profiles", [], |row| row.get(0)).unwrap();
+        assert_eq!(most, 7);
     }
 
     #[test]

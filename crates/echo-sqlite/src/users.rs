@@ -8,7 +8,9 @@ use async_trait::async_trait;
 use echo_domain::{
     Error, Event, FollowId, IdMap, Page, PageRequest, Result, Timestamp, UserId,
     media::Picture,
-    users::{Bio, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, user_not_found},
+    users::{
+        Bio, Follow, Followee, Following, Name, Profile, ProfileChange, ProfileStore, Relation, Search, user_not_found,
+    },
 };
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -27,13 +29,13 @@ use search::{ATTEMPTS, find, index, parts_of};
 pub struct SqliteProfiles(pub Arc<Database>);
 
 const BY_ID: &str = "SELECT id, username, name, bio, picture_media, picture_location, followers, following, created,
-         updated FROM profiles WHERE id = ?1";
+         updated, most_followers FROM profiles WHERE id = ?1";
 
 #[async_trait]
 impl ProfileStore for SqliteProfiles {
     async fn open(&self, profile: &Profile) -> Result<()> {
         let profile = profile.clone();
-        self.0.write("profiles.open", move |tx| insert(tx, &profile)).await
+        self.0.write("profiles.open", move |tx| insert(tx, &profile).map(drop)).await
     }
 
     async fn by_ids(&self, users: &[UserId]) -> Result<IdMap<UserId, Arc<Profile>>> {
@@ -120,11 +122,17 @@ impl ProfileStore for SqliteProfiles {
         self.0.read("profiles.following", move |conn| follows(conn, FOLLOWING, user, page)).await
     }
 
-    async fn all_following(&self, user: UserId) -> Result<Vec<UserId>> {
+    async fn all_following(&self, user: UserId) -> Result<Arc<Following>> {
+        // Of a profile that is just being erased, the follows are still there.
+        const FOLLOWEES: &str = "SELECT follows.id, followee, coalesce(most_followers, 0)
+             FROM follows LEFT JOIN profiles ON profiles.id = followee WHERE follower = ?1";
         self.0
             .read("profiles.all_following", move |conn| {
-                let sql = "SELECT followee FROM follows WHERE follower = ?1";
-                Ok(conn.all(sql, [key(user)], |row| sql::id(row, 0))?)
+                let followee = |row: &Row<'_>| {
+                    let followee = Followee { user: sql::id(row, 1)?, most_followers: sql::count(row, 2)? };
+                    Ok((sql::id(row, 0)?, followee))
+                };
+                Ok(Arc::new(Following::of(conn.all(FOLLOWEES, [key(user)], followee)?)))
             })
             .await
     }
@@ -134,8 +142,8 @@ impl ProfileStore for SqliteProfiles {
     }
 }
 
-/// Adds the profile, whom nobody follows yet, unless its id is there.
-pub(crate) fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
+/// Adds the profile, whom nobody follows yet; `false` when its id is there.
+pub(crate) fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<bool> {
     let added = tx.run(
         "INSERT INTO profiles (id, username, name, bio, picture_media, picture_location, followers, following, created,
              updated)
@@ -151,7 +159,10 @@ pub(crate) fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
             profile.updated.millis()
         ],
     )?;
-    if added > 0 { index(tx, profile.id, &BTreeSet::new(), &parts_of(profile)) } else { Ok(()) }
+    if added > 0 {
+        index(tx, profile.id, &BTreeSet::new(), &parts_of(profile))?;
+    }
+    Ok(added > 0)
 }
 
 fn changed(old: &Profile, change: ProfileChange, now: Timestamp) -> Profile {
@@ -198,12 +209,20 @@ fn profiles(conn: &Connection) -> Outcome<impl FnMut(UserId) -> Outcome<Option<P
     Ok(move |user| Ok(statement.query_row([key(user)], profile_of).optional()?))
 }
 
+/// Counts a follow at both ends; `false` when nobody is there to be followed.
+pub(crate) fn count_follow(tx: &Tx<'_>, follower: UserId, followee: UserId) -> Outcome<bool> {
+    let sql = "UPDATE profiles SET followers = followers + 1, most_followers = max(most_followers, followers + 1)
+         WHERE id = ?1";
+    let is_there = tx.run(sql, [key(followee)])? > 0;
+    tx.run("UPDATE profiles SET following = following + 1 WHERE id = ?1", [key(follower)])?;
+    Ok(is_there)
+}
+
 /// Adds the follow and counts it at both ends.
 fn add_follow(tx: &Tx<'_>, id: FollowId, follower: UserId, followee: UserId) -> Outcome<()> {
-    if tx.run("UPDATE profiles SET followers = followers + 1 WHERE id = ?1", [key(followee)])? == 0 {
+    if !count_follow(tx, follower, followee)? {
         return Err(user_not_found().into());
     }
-    tx.run("UPDATE profiles SET following = following + 1 WHERE id = ?1", [key(follower)])?;
     let sql = "INSERT INTO follows (id, follower, followee) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     if tx.run(sql, [key(id), key(follower), key(followee)])? == 0 {
         // The error undoes the counting.
@@ -266,5 +285,6 @@ pub(crate) fn profile_of(row: &Row<'_>) -> rusqlite::Result<Profile> {
         following: sql::count(row, 7)?,
         created: sql::time(row, 8)?,
         updated: sql::time(row, 9)?,
+        most_followers: sql::count(row, 10)?,
     })
 }

@@ -2,11 +2,20 @@
 
 use std::sync::Arc;
 
-use echo_domain::{contract::Backend, transfer::contract::Moving};
+use echo_domain::{Clock, Timestamp, contract::Backend, transfer::contract::Moving};
 use echo_sqlite::{
     Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
     SqliteTransfer,
 };
+
+/// Stands still: nothing is forgotten by age, so that what is not forgotten by the change shows.
+struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000)
+    }
+}
 
 async fn fresh() -> (Backend, tempfile::TempDir) {
     let (database, folder) = new();
@@ -67,20 +76,11 @@ mod transfer {
 
 /// The caches keep the contracts of what they stand in front of.
 mod cached {
-    use echo_domain::{Alone, Clock, Timestamp, auth::CachedAccounts, posts::CachedPosts, users::CachedProfiles};
+    use echo_domain::{Alone, auth::CachedAccounts, posts::CachedPosts, users::CachedProfiles};
 
     use super::*;
 
     const BYTES: u64 = 1 << 20;
-
-    /// Stands still: nothing is forgotten by age, so that what is not forgotten by the change shows.
-    struct Noon;
-
-    impl Clock for Noon {
-        fn now(&self) -> Timestamp {
-            Timestamp::from_millis(1_700_000_000_000)
-        }
-    }
 
     async fn fresh() -> (Backend, tempfile::TempDir) {
         let (backend, folder) = super::fresh().await;
@@ -103,4 +103,18 @@ mod cached {
     mod posts {
         echo_domain::post_store_contract!(super::fresh);
     }
+}
+
+/// Home timelines, kept in memory.
+mod home {
+    use echo_domain::feed::{MemoryTimelines, home_contract::Shape};
+
+    use super::*;
+
+    async fn fresh() -> (Shape, tempfile::TempDir) {
+        let (backend, folder) = super::fresh().await;
+        (Shape { backend, timelines: Arc::new(MemoryTimelines::new(1 << 26, Arc::new(Noon))) }, folder)
+    }
+
+    echo_domain::home_timeline_contract!(fresh);
 }

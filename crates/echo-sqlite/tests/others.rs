@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use echo_domain::{
     Broadcast, Change, Clock, Event, Hears, PageRequest, PostId, Timestamp, UserId,
     auth::{AccountStore, CachedAccounts, State},
@@ -28,8 +29,9 @@ impl Clock for Noon {
 #[derive(Default)]
 struct Wire(Mutex<Vec<Arc<dyn Hears>>>);
 
+#[async_trait]
 impl Broadcast for Wire {
-    fn tell(&self, change: Change) {
+    async fn tell(&self, change: Change) {
         // Over a wire, it is written down.
         let change = serde_json::from_str(&serde_json::to_string(&change).unwrap()).unwrap();
         self.0.lock().unwrap().iter().for_each(|other| other.hear(&change));

@@ -42,7 +42,7 @@ impl CachedAccounts {
         to_the_end(async move {
             let result = change.await;
             known.forget(&account);
-            others.tell(Change::Account { account });
+            others.tell(Change::Account { account }).await;
             result
         })
         .await

@@ -231,7 +231,7 @@ impl AuthService {
         }
         let now = self.parts.clock.now();
         let revoked = self.parts.accounts.delete(viewer.id, now, &Event::AccountDeleted { account: viewer.id }).await?;
-        self.note_revoked(revoked, now);
+        self.note_revoked(revoked, now).await;
         Ok(())
     }
 
@@ -255,7 +255,7 @@ impl AuthService {
     pub async fn set_role(&self, account: UserId, role: Role) -> Result<()> {
         let now = self.parts.clock.now();
         let revoked = self.parts.accounts.set_role(account, role, now).await?;
-        self.note_revoked(revoked, now);
+        self.note_revoked(revoked, now).await;
         Ok(())
     }
 
@@ -263,7 +263,7 @@ impl AuthService {
     pub async fn set_state(&self, account: UserId, state: State) -> Result<()> {
         let now = self.parts.clock.now();
         let revoked = self.parts.accounts.set_state(account, state, now).await?;
-        self.note_revoked(revoked, now);
+        self.note_revoked(revoked, now).await;
         Ok(())
     }
 
@@ -339,7 +339,7 @@ impl AuthService {
         let Some(revoked) = self.parts.accounts.change_password(account, old, &hash, keep, now).await? else {
             return Ok(false);
         };
-        self.note_revoked(revoked, now);
+        self.note_revoked(revoked, now).await;
         Ok(true)
     }
 
@@ -347,18 +347,18 @@ impl AuthService {
         let now = self.parts.clock.now();
         let revoked = self.parts.sessions.revoke(account, session, now).await?;
         if revoked {
-            self.note_revoked(vec![session], now);
+            self.note_revoked(vec![session], now).await;
         }
         Ok(revoked)
     }
 
-    fn note_revoked(&self, sessions: Vec<SessionId>, now: Timestamp) {
+    async fn note_revoked(&self, sessions: Vec<SessionId>, now: Timestamp) {
         if sessions.is_empty() {
             return;
         }
         let ended = Change::SessionsEnded { sessions, at: now };
         self.parts.gate.hear(&ended);
-        self.parts.others.tell(ended);
+        self.parts.others.tell(ended).await;
     }
 }
 

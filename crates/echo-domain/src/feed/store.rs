@@ -28,10 +28,14 @@ impl Timeline {
 ///
 /// A timeline is a copy: it may be lost at any moment, and is then made anew. One that nobody reads for
 /// [`Timeline::KEPT`] is lost, and so nothing is pushed for who does not come.
+///
+/// What is kept has no gap: with `more`, every post that was pushed or gathered is there down to the last, and none
+/// beyond it.
 #[async_trait]
 pub trait TimelineStore: Send + Sync {
     /// Adds the post to the timelines of those of `owners` who have one, also one that is being made; beyond
-    /// [`Timeline::MAX`] the oldest go. Adding twice is once. Returns how many timelines have it now.
+    /// [`Timeline::MAX`] the oldest go, and there is `more`. Older than the last of a timeline with `more`, it is left
+    /// out. Adding twice is once. Returns how many timelines have it now.
     async fn push(&self, owners: &[UserId], post: PostId) -> Result<usize>;
 
     /// The owner's timeline; `None` when there is none or it is still being made. Reading keeps it for another while.
@@ -40,10 +44,11 @@ pub trait TimelineStore: Send + Sync {
     /// Begins a timeline in place of the one that is there: it takes pushes, but is not read before it is filled.
     async fn begin(&self, owner: UserId, making: RawId, version: u64) -> Result<()>;
 
-    /// Adds what was gathered since [`TimelineStore::begin`], `more` if there is older still, and lets it be read.
+    /// Adds what was gathered since [`TimelineStore::begin`], `more` if there is older still, and lets it be read. With
+    /// `more`, what was pushed meanwhile and is older than all that was gathered goes: others as old are missing.
     /// `false`, and nothing happens, when it is gone or another was begun meanwhile.
     async fn fill(&self, owner: UserId, making: RawId, posts: &[PostId], more: bool) -> Result<bool>;
 
-    /// Removes the owner's timeline.
+    /// Removes the owner's timeline, also one that is being made.
     async fn forget(&self, owner: UserId) -> Result<()>;
 }

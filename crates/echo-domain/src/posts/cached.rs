@@ -60,7 +60,7 @@ impl CachedPosts {
             let result = write.await;
             if let Some(change) = change(&result) {
                 known.forget(&change);
-                others.tell(change);
+                others.tell(change).await;
             }
             result
         })

@@ -27,6 +27,9 @@ pub trait Catalog: Send + Sync {
     /// These posts as `viewer` sees them, in the order asked for; those that are gone, or whose author is, are left out.
     async fn views(&self, posts: &[PostId], viewer: Option<UserId>) -> Result<Vec<PostView>>;
 
+    /// The ids of the posts by any of `authors`, newest first, as they are kept at this moment.
+    async fn newest_ids_by(&self, authors: &[UserId], page: PageRequest<PostId>) -> Result<Page<PostId, PostId>>;
+
     /// Posts by any of `authors`, newest first.
     async fn newest_by(
         &self,
@@ -79,6 +82,10 @@ impl Catalog for PostCatalog {
             None => IdSet::default(),
         };
         Ok(posts.iter().filter_map(|id| view(details.remove(id)?, &people, liked.contains(id))).collect())
+    }
+
+    async fn newest_ids_by(&self, authors: &[UserId], page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
+        self.posts.newest_by(authors, page).await
     }
 
     async fn newest_by(

@@ -89,6 +89,7 @@ fn world() -> World {
     let shown = Media { holder: Some(Holder::Post(post.id)), expires: None, ..sample::media(ana.id) };
     post.blocks.push(Block { id: sample::id(), content: Content::Image(shown.image.clone()) });
     let profile = |account: &Account, followers, following, picture: Option<&Media>| Profile {
+        most_followers: 3 * followers,
         bio: "¡Hola!".to_owned(),
         picture: picture.map(|media| Picture::from(&media.image)),
         followers,

@@ -22,7 +22,7 @@ pub enum Record {
         session: Session,
         revoked: Option<Timestamp>,
     },
-    /// Its counts are for comparing: a [`super::Target`] counts the follows that it is given.
+    /// `followers` and `following` are for comparing: a [`super::Target`] counts the follows that it is given.
     Profile(Profile),
     Follow(Follow),
     /// Its counts are for comparing: a [`super::Target`] counts the likes and comments that it is given.

@@ -10,7 +10,7 @@ use crate::{
     cache::to_the_end,
 };
 
-use super::{Follow, Profile, ProfileChange, ProfileStore, Relation, Search};
+use super::{Follow, Following, Profile, ProfileChange, ProfileStore, Relation, Search};
 
 /// A store of profiles that remembers what it read, and the newest follows of each.
 ///
@@ -26,7 +26,7 @@ struct Known {
     profiles: Cache<UserId, Arc<Profile>>,
     /// First pages, by account, end and length.
     follows: Cache<(UserId, End), Arc<Page<Follow, FollowId>>>,
-    following: Cache<UserId, Arc<[UserId]>>,
+    following: Cache<UserId, Arc<Following>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -52,7 +52,7 @@ impl CachedProfiles {
             follows: Cache::new(bytes / 4, Self::LIFETIME, clock.clone(), |page| {
                 page.items.len() * size_of::<Follow>()
             }),
-            following: Cache::new(bytes / 4, Self::LIFETIME, clock.clone(), |users| users.len() * size_of::<UserId>()),
+            following: Cache::new(bytes / 4, Self::LIFETIME, clock.clone(), |following| following.weight()),
         };
         Self { profiles, known: Arc::new(known), others }
     }
@@ -67,7 +67,7 @@ impl CachedProfiles {
         to_the_end(async move {
             let result = write.await;
             known.forget(&change);
-            others.tell(change);
+            others.tell(change).await;
             result
         })
         .await
@@ -196,12 +196,11 @@ impl ProfileStore for CachedProfiles {
         }
     }
 
-    async fn all_following(&self, user: UserId) -> Result<Vec<UserId>> {
+    async fn all_following(&self, user: UserId) -> Result<Arc<Following>> {
         let load = |_| -> BoxFuture<'_, _> {
-            Box::pin(async move { Ok(IdMap::from_iter([(user, self.profiles.all_following(user).await?.into())])) })
+            Box::pin(async move { Ok(IdMap::from_iter([(user, self.profiles.all_following(user).await?)])) })
         };
-        let known = self.known.following.get(&[user], load).await?.pop().flatten();
-        Ok(known.map(|users| users.to_vec()).unwrap_or_default())
+        Ok(self.known.following.get(&[user], load).await?.pop().flatten().unwrap_or_default())
     }
 
     async fn erase(&self, user: UserId, limit: usize) -> Result<usize> {

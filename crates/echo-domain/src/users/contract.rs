@@ -10,7 +10,7 @@ use crate::{
     media::Picture,
 };
 
-use super::{Bio, FOLLOWING_MAX, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search};
+use super::{Bio, FOLLOWING_MAX, Follow, Followee, Name, Profile, ProfileChange, ProfileStore, Relation, Search};
 
 #[macro_export]
 macro_rules! profile_store_contract {
@@ -45,6 +45,8 @@ macro_rules! profile_store_contract {
             a_relation_is_told_from_either_end
             follows_are_listed_newest_first
             everyone_followed_is_told_beyond_a_page
+            every_follow_and_unfollow_makes_another_version
+            the_most_followers_ever_are_kept_when_they_go
             a_walk_meets_every_lasting_follow_once_while_others_come_and_go
             erasing_goes_in_steps_and_counts_down_the_other_ends
             nobody_erased_is_followed_again
@@ -65,6 +67,11 @@ async fn opened_some<const N: usize>(profiles: &Arc<dyn ProfileStore>) -> [UserI
         profiles.open(&Profile { id, ..sample::profile("someone", "Somebody") }).await.unwrap();
     }
     users
+}
+
+/// By id.
+async fn followees(profiles: &Arc<dyn ProfileStore>, user: UserId) -> Vec<UserId> {
+    profiles.all_following(user).await.unwrap().iter().map(|followee| followee.user).collect()
 }
 
 async fn find(profiles: &Arc<dyn ProfileStore>, user: UserId) -> Option<Profile> {
@@ -103,7 +110,7 @@ pub async fn opening_the_same_profile_again_changes_nothing(Backend { profiles, 
     let again = Profile { name: "Another".to_owned(), username: "another".to_owned(), ..first.clone() };
     profiles.open(&again).await.unwrap();
 
-    assert_eq!(find(&profiles, first.id).await, Some(Profile { followers: 1, ..first }));
+    assert_eq!(find(&profiles, first.id).await, Some(Profile { followers: 1, most_followers: 1, ..first }));
     assert_eq!(search(&profiles, "another").await, [] as [UserId; 0]);
 }
 
@@ -129,7 +136,7 @@ pub async fn an_update_changes_what_is_given(Backend { profiles, .. }: Backend) 
     let mut profile = opened(&profiles, "alice").await;
     let fan = opened(&profiles, "bobby").await;
     follow(&profiles, fan.id, profile.id).await.unwrap();
-    profile.followers = 1;
+    (profile.followers, profile.most_followers) = (1, 1);
 
     let picture = Picture { media: sample::id(), location: "a.jpg".to_owned() };
     let (name, bio) = (Name::parse("Zoë").unwrap(), Bio::parse("About\nme").unwrap());
@@ -493,7 +500,7 @@ pub async fn following_somebody_twice_conflicts(Backend { profiles, .. }: Backen
 
     assert_eq!(counted(&profiles, alice).await, (0, 1));
     assert_eq!(counted(&profiles, bob).await, (1, 0));
-    assert_eq!(profiles.all_following(alice).await.unwrap(), [bob]);
+    assert_eq!(followees(&profiles, alice).await, [bob]);
 }
 
 pub async fn following_is_not_found_when_either_end_is_gone(Backend { profiles, .. }: Backend) {
@@ -552,7 +559,7 @@ pub async fn of_twelve_follows_at_once_one_succeeds(Backend { profiles, .. }: Ba
     assert_one_success(followed, "already_following");
     assert_eq!(counted(&profiles, alice).await, (0, 1));
     assert_eq!(counted(&profiles, bob).await, (1, 0));
-    assert_eq!(profiles.all_following(alice).await.unwrap(), [bob]);
+    assert_eq!(followees(&profiles, alice).await, [bob]);
 }
 
 pub async fn of_twelve_unfollows_at_once_one_succeeds(Backend { profiles, .. }: Backend) {
@@ -593,7 +600,7 @@ pub async fn of_twelve_follows_at_once_no_more_than_the_limit_succeed(Backend { 
         assert_eq!(refusal(refused), conflict("following_too_many"));
     }
     assert_eq!(counted(&profiles, alice).await, (0, 5));
-    assert_eq!(profiles.all_following(alice).await.unwrap().len(), 5);
+    assert_eq!(followees(&profiles, alice).await.len(), 5);
 }
 
 pub async fn a_relation_is_told_from_either_end(Backend { profiles, .. }: Backend) {
@@ -644,11 +651,52 @@ pub async fn everyone_followed_is_told_beyond_a_page(Backend { profiles, .. }: B
     .await;
     follow(&profiles, others[0], fan).await.unwrap();
 
-    let mut told = profiles.all_following(fan).await.unwrap();
+    assert_eq!(followees(&profiles, fan).await, others);
+    assert_eq!(followees(&profiles, others[1]).await, []);
+}
 
-    told.sort();
-    assert_eq!(told, others);
-    assert_eq!(profiles.all_following(others[1]).await.unwrap(), []);
+pub async fn every_follow_and_unfollow_makes_another_version(Backend { profiles, .. }: Backend) {
+    let [alice, bob, carol] = opened_some(&profiles).await;
+    let version = async || profiles.all_following(alice).await.unwrap().version;
+    let mut versions = vec![version().await];
+
+    for _ in 0..3 {
+        follow(&profiles, alice, bob).await.unwrap();
+        versions.push(version().await);
+        follow(&profiles, alice, carol).await.unwrap();
+        versions.push(version().await);
+        profiles.unfollow(alice, bob).await.unwrap();
+        versions.push(version().await);
+        follow(&profiles, bob, alice).await.unwrap();
+        profiles.unfollow(bob, alice).await.unwrap();
+        assert_eq!(versions.last(), Some(&version().await));
+        profiles.unfollow(alice, carol).await.unwrap();
+        assert_eq!(versions[0], version().await);
+    }
+
+    let n = versions.len();
+    versions.sort_unstable();
+    versions.dedup();
+    assert_eq!(versions.len(), n);
+}
+
+pub async fn the_most_followers_ever_are_kept_when_they_go(Backend { profiles, .. }: Backend) {
+    let fans: [UserId; 3] = opened_some(&profiles).await;
+    let [star] = opened_some(&profiles).await;
+    let most = async || find(&profiles, star).await.unwrap().most_followers;
+    assert_eq!(most().await, 0);
+
+    for fan in fans {
+        follow(&profiles, fan, star).await.unwrap();
+    }
+    assert_eq!(refusal(follow(&profiles, fans[0], star).await), conflict("already_following"));
+    profiles.unfollow(fans[0], star).await.unwrap();
+    profiles.unfollow(fans[1], star).await.unwrap();
+    follow(&profiles, fans[0], star).await.unwrap();
+
+    assert_eq!((counted(&profiles, star).await.0, most().await), (2, 3));
+    let told = profiles.all_following(fans[0]).await.unwrap().find(star);
+    assert_eq!(told, Some(Followee { user: star, most_followers: 3 }));
 }
 
 pub async fn a_walk_meets_every_lasting_follow_once_while_others_come_and_go(Backend { profiles, .. }: Backend) {
@@ -766,7 +814,7 @@ pub async fn counts_equal_a_recount_after_any_concurrent_work(Backend { profiles
     assert_eq!(find(&profiles, users[0]).await, None);
     assert_recount(&profiles, &users[1..]).await;
     for user in &users[1..] {
-        assert!(!profiles.all_following(*user).await.unwrap().contains(&users[0]));
+        assert!(!followees(&profiles, *user).await.contains(&users[0]));
         assert!(counted(&profiles, *user).await.1 <= 4);
     }
 }
@@ -780,10 +828,8 @@ async fn assert_recount(profiles: &Arc<dyn ProfileStore>, users: &[UserId]) {
         let listed = walk(3, async |page| profiles.following(*user, page).await).await;
         assert_eq!(following, listed.len() as u64);
 
-        let mut told = profiles.all_following(*user).await.unwrap();
         let mut listed: Vec<_> = listed.iter().map(|follow| follow.user).collect();
-        told.sort();
         listed.sort();
-        assert_eq!(told, listed);
+        assert_eq!(followees(profiles, *user).await, listed);
     }
 }

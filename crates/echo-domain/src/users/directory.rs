@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::{IdMap, Result, Timestamp, UserId};
+use crate::{FollowId, IdMap, Page, PageRequest, Result, Timestamp, UserId};
 
-use super::{Profile, ProfileStore};
+use super::{Follow, Following, Profile, ProfileStore};
 
 /// The users area as its neighbours see it.
 #[async_trait]
@@ -18,7 +18,10 @@ pub trait Directory: Send + Sync {
     async fn profiles(&self, users: &[UserId]) -> Result<IdMap<UserId, Arc<Profile>>>;
 
     /// Everyone whom the account follows: at most [`super::FOLLOWING_MAX`].
-    async fn following(&self, user: UserId) -> Result<Vec<UserId>>;
+    async fn following(&self, user: UserId) -> Result<Arc<Following>>;
+
+    /// Who follows the account, newest first.
+    async fn followers(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<Follow, FollowId>>;
 }
 
 /// The directory straight from the profiles' store.
@@ -36,8 +39,12 @@ impl Directory for ProfileDirectory {
         self.profiles.by_ids(users).await
     }
 
-    async fn following(&self, user: UserId) -> Result<Vec<UserId>> {
+    async fn following(&self, user: UserId) -> Result<Arc<Following>> {
         self.profiles.all_following(user).await
+    }
+
+    async fn followers(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<Follow, FollowId>> {
+        self.profiles.followers(user, page).await
     }
 }
 
@@ -51,6 +58,7 @@ impl Profile {
             bio: String::new(),
             picture: None,
             followers: 0,
+            most_followers: 0,
             following: 0,
             created: now,
             updated: now,

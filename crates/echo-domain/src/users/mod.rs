@@ -4,6 +4,7 @@ mod cached;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod directory;
+mod following;
 mod keeper;
 mod profile;
 mod search;
@@ -12,6 +13,7 @@ mod store;
 
 pub use cached::CachedProfiles;
 pub use directory::{Directory, ProfileDirectory};
+pub use following::{Followee, Following};
 pub use keeper::ProfileKeeper;
 pub use profile::{Bio, Name, Profile, ProfileChange};
 pub use search::{Search, parts};

@@ -12,6 +12,8 @@ pub struct Profile {
     pub bio: String,
     pub picture: Option<Picture>,
     pub followers: u64,
+    /// The most that it ever had at once: never less than `followers`, and never falls.
+    pub most_followers: u64,
     pub following: u64,
     pub created: Timestamp,
     pub updated: Timestamp,

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{FollowId, IdMap, Page, PageRequest, Result, Timestamp, UserId};
 
-use super::{Profile, ProfileChange, Search};
+use super::{Following, Profile, ProfileChange, Search};
 
 /// One account following another, as seen from either end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,8 +61,8 @@ pub trait ProfileStore: Send + Sync {
     /// Whom the account follows, newest first.
     async fn following(&self, user: UserId, page: PageRequest<FollowId>) -> Result<Page<Follow, FollowId>>;
 
-    /// Everyone the account follows, in any order.
-    async fn all_following(&self, user: UserId) -> Result<Vec<UserId>>;
+    /// Everyone the account follows.
+    async fn all_following(&self, user: UserId) -> Result<Arc<Following>>;
 
     /// Removes the profile and up to `limit` of its follows in either direction, counted down at their other ends.
     /// Returns how many records went; 0 when nothing is left.

@@ -1,6 +1,7 @@
 //! Puts the parts together: the one place that knows every crate.
 
 mod records;
+mod shared;
 
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
@@ -8,10 +9,9 @@ use anyhow::{Context, Result};
 use axum::{Router, routing::get};
 use echo_crypto::{AccessSigner, AesSealer, Keys, PasswordThreads, RefreshSigner, SigningKey};
 use echo_domain::{
-    Alone, Clock, Consumer, IdSource, Relay, Sealer,
+    Clock, Consumer, IdSource, Relay, Sealer,
     auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
-    feed::FeedService,
-    limits::{LocalLimiter, RateLimiter},
+    feed::{FeedKeeper, FeedService, Policy},
     media::{self, BlobStore, ImagePipeline, MediaDesk, MediaKeeper, MediaService},
     posts::{self, CachedPosts, Catalog, PostCatalog, PostKeeper, PostService, PostStore},
     users::{self, CachedProfiles, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
@@ -36,6 +36,7 @@ use crate::{
 };
 
 pub(crate) use records::Records;
+use shared::Shared;
 
 /// Requests that run at a time; more are turned away.
 const RUNNING: usize = 4096;
@@ -56,6 +57,7 @@ pub(crate) struct Base {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) records: Records,
+    shared: Shared,
     pub(crate) auth: Arc<AuthService>,
     profiles: Arc<dyn ProfileStore>,
     directory: Arc<dyn Directory>,
@@ -102,14 +104,16 @@ pub(crate) fn migrate(settings: &Settings, data: &DataDir) -> Result<()> {
 ///
 /// # Errors
 /// In one line that names what is wrong and the cure.
-pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
+pub(crate) async fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let records = Records::in_folder(data)?;
+    let records = Records::open(data).await?;
+    let shared = Shared::alone(&clock);
     let (keys, access, public_keys) = keys(settings, data)?;
     let gate = Arc::new(Gate::new(access, clock.clone()));
-    let accounts = Arc::new(CachedAccounts::new(records.accounts.clone(), CACHE / 16, clock.clone(), Arc::new(Alone)));
+    let accounts =
+        Arc::new(CachedAccounts::new(records.accounts.clone(), CACHE / 16, clock.clone(), shared.others.clone()));
     let profiles: Arc<dyn ProfileStore> =
-        Arc::new(CachedProfiles::new(records.profiles.clone(), CACHE / 4, &clock, Arc::new(Alone)));
+        Arc::new(CachedProfiles::new(records.profiles.clone(), CACHE / 4, &clock, shared.others.clone()));
     let directory: Arc<dyn Directory> = Arc::new(ProfileDirectory { profiles: profiles.clone() });
     let auth = AuthService::new(auth::Parts {
         accounts,
@@ -119,12 +123,13 @@ pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
         gate: gate.clone(),
         refresh: Arc::new(RefreshSigner::new(keys.derive("refresh tokens"))),
         clock: clock.clone(),
-        others: Arc::new(Alone),
+        others: shared.others.clone(),
     });
     Ok(Base {
         clock,
         ids: Arc::new(system::ids()),
         records,
+        shared,
         auth: Arc::new(auth),
         profiles,
         directory,
@@ -138,9 +143,9 @@ pub(crate) fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
 ///
 /// # Errors
 /// As [`base`] and [`echo`].
-pub(crate) fn stores(data: &DataDir) -> Result<Stores> {
+pub(crate) async fn stores(data: &DataDir) -> Result<Stores> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let records = Records::in_folder(data)?;
+    let records = Records::open(data).await?;
     Ok(Stores {
         passwords: passwords()?,
         media: Arc::new(MediaService::new(media_parts(data, &records, &clock)?)),
@@ -163,7 +168,7 @@ pub(crate) fn echo(
     let (clock, ids, directory) = (base.clock.clone(), base.ids.clone(), base.directory.clone());
     let profiles = base.profiles.clone();
     let post_store: Arc<dyn PostStore> =
-        Arc::new(CachedPosts::new(records.posts.clone(), CACHE / 2, &clock, Arc::new(Alone)));
+        Arc::new(CachedPosts::new(records.posts.clone(), CACHE / 2, &clock, base.shared.others.clone()));
     let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
 
     let media_parts = media_parts(data, records, &clock)?;
@@ -188,12 +193,26 @@ pub(crate) fn echo(
         clock: clock.clone(),
         ids: ids.clone(),
     }));
-    let feed = Arc::new(FeedService { posts: catalog.clone(), directory: directory.clone() });
+    let timelines = base.shared.timelines.clone();
+    let feed = Arc::new(FeedService {
+        posts: catalog.clone(),
+        directory: directory.clone(),
+        timelines: timelines.clone(),
+        policy: Policy::ECHO,
+        clock: clock.clone(),
+        ids: ids.clone(),
+    });
+    let feed_keeper = FeedKeeper {
+        timelines,
+        directory: Arc::new(ProfileDirectory { profiles: records.profiles.clone() }),
+        policy: Policy::ECHO,
+    };
     let media_keeper = Arc::new(MediaKeeper { parts: media_parts, posts: catalog, directory });
     let consumers: Vec<Arc<dyn Consumer>> = vec![
         Arc::new(ProfileKeeper { profiles, accounts: lookup, clock: clock.clone() }),
         Arc::new(PostKeeper { posts: post_store }),
         media_keeper.clone(),
+        Arc::new(feed_keeper),
     ];
     let new_ids = NewIds { clock: clock.clone(), ids };
     let cursors = Cursors { sealer: base.sealer.clone(), clock: clock.clone() };
@@ -243,8 +262,7 @@ pub(crate) fn echo(
             gate: base.gate.clone(),
             trusted_proxies: settings.clients.trusted_proxies.iter().map(|network| network.0).collect(),
         },
-        limiter: (settings.clients.rate_limits == Switch::On)
-            .then(|| Arc::new(LocalLimiter::new(clock)) as Arc<dyn RateLimiter>),
+        limiter: (settings.clients.rate_limits == Switch::On).then(|| base.shared.limiter.clone()),
         idempotency: idempotency.clone(),
         cors_origins: settings.clients.cors_origins.iter().map(|origin| origin.0.clone()).collect(),
     };

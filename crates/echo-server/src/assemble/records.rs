@@ -39,11 +39,16 @@ enum Engine {
 }
 
 impl Records {
-    /// Opens the database in the data folder.
+    /// Opens what keeps them.
     ///
     /// # Errors
     /// In one line that names what is wrong and the cure.
-    pub(super) fn in_folder(data: &DataDir) -> Result<Self> {
+    pub(super) async fn open(data: &DataDir) -> Result<Self> {
+        Self::in_folder(data)
+    }
+
+    /// In the data folder.
+    fn in_folder(data: &DataDir) -> Result<Self> {
         let options = Options { instance: echo_crypto::random_bytes(), ..Options::default() };
         let database = Database::open(&data.database(), options)?;
         let accounts = Arc::new(SqliteAccounts(database.clone()));

@@ -36,7 +36,7 @@ async fn serve(settings: Settings) -> Result<()> {
     let public_url = settings.listen.public_url.as_ref().map_or(here.as_str(), |url| url.as_str());
 
     assemble::migrate(&settings, &data)?;
-    let base = assemble::base(&settings, &data)?;
+    let base = assemble::base(&settings, &data).await?;
     let records = base.records.clone();
     let echo = assemble::echo(&settings, &data, base, public_url, telemetry::metrics()?)?;
     let (stop, stopped) = watch::channel(false);

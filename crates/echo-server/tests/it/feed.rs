@@ -1,12 +1,13 @@
 //! Everyone's posts, and the home timeline.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use serde_json::{Value, json};
 
 use crate::{
-    app::{Person, Post, TestApp, fields, ids, text},
+    app::{Person, Post, TestApp, eventually, fields, ids, text},
     client::Client,
+    hostile::NOBODY,
 };
 
 /// Walks the feed, as clients of the first Echo do, until it is past `oldest`. Posts of others may be in between.
@@ -150,4 +151,68 @@ async fn a_home_timeline_is_walked_without_duplicate_or_gap_while_others_write()
 
     let newest_first: Vec<_> = posts.iter().rev().map(|post| post.id.clone()).collect();
     assert_eq!(seen, newest_first);
+}
+
+#[tokio::test]
+async fn a_post_comes_into_the_timelines_of_those_who_have_read_theirs() {
+    let app = TestApp::start().await;
+    let (ana, bob) = (app.sign_up("ana").await, app.sign_up("bob_").await);
+    ana.follow(&bob).await;
+    let home = async || ids(&ana.get("/api/feed").await.expect(200).data()["items"]);
+    let first = bob.publish("first").await;
+    assert_eq!(home().await, [first.id.as_str()]);
+
+    let second = bob.publish("second").await;
+
+    eventually("the post is there", Duration::from_secs(1), async || home().await.len() == 2).await;
+    assert_eq!(home().await, [second.id.clone(), first.id.clone()]);
+    bob.delete(&second.path()).await.expect(200);
+    assert_eq!(home().await, [first.id]);
+}
+
+#[tokio::test]
+async fn the_home_timeline_explains_itself() {
+    let app = TestApp::start().await;
+    let (ana, bob, eve) = (app.sign_up("ana").await, app.sign_up("bob_").await, app.sign_up("eve_").await);
+    ana.follow(&bob).await;
+    let explained = async |post: &Post| {
+        let told = ana.get(&format!("/api/feed/explain?post={}", post.id)).await.expect(200).data();
+        assert_eq!((fields(&told), &told["post"]), (words("explanation post reason shown"), &json!(post.id)));
+        assert!(told["explanation"].as_str().is_some_and(|it| it.ends_with('.')), "{told}");
+        (told["shown"].as_bool().unwrap(), text(&told["reason"]))
+    };
+    let shown = |reason: &str| (true, reason.to_owned());
+    let hidden = |reason: &str| (false, reason.to_owned());
+
+    let (own, followed, stranger) = (ana.publish("mine").await, bob.publish("hello").await, eve.publish("hello").await);
+
+    assert_eq!(explained(&own).await, shown("own"));
+    assert_eq!(explained(&stranger).await, hidden("not_followed"));
+    assert_eq!(explained(&followed).await, shown("followed_pushed"));
+    let late = bob.publish("again").await;
+    eventually("the post is pushed", Duration::from_secs(1), async || {
+        let told = explained(&late).await;
+        assert!(told == hidden("on_its_way") || told == shown("followed_pushed"), "{told:?}");
+        told.0
+    })
+    .await;
+    bob.delete(&followed.path()).await.expect(200);
+    assert_eq!(explained(&followed).await, hidden("post_gone"));
+    assert_eq!(explained(&Post { id: NOBODY.to_owned() }).await, hidden("post_gone"));
+    ana.patch(&format!("{}/unfollow", bob.path())).await.expect(200);
+    assert_eq!(explained(&late).await, hidden("not_followed"));
+}
+
+#[tokio::test]
+async fn only_an_id_is_explained() {
+    let app = TestApp::start().await;
+    let ana = app.sign_up("ana").await;
+
+    for query in ["", "?post", "?post=", "?post=1", "?post=6553F10001020304FF000000"] {
+        ana.get(&format!("/api/feed/explain{query}")).await.names(&["post"]);
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split(' ').map(str::to_owned).collect()
 }

@@ -1,4 +1,4 @@
-//! Migrations explain themselves. What they do to older schemas is tested in echo-sqlite: there is no older one yet.
+//! Migrations explain themselves. What they do to older schemas is tested in echo-sqlite.
 
 use std::fs;
 

@@ -37,6 +37,7 @@ const PROMISED: &str = "\
     GET /api/posts/ID/comments
     GET /api/posts/ID/likes
     GET /api/feed A
+    GET /api/feed/explain A
     POST /api/media A
     GET /media/ID
     GET /healthz

@@ -43,8 +43,8 @@ impl Check {
     }
 }
 
-/// The events that a consumer has not confirmed, by whom they are about: what follows from these is not done yet, and so
-/// nothing is wrong. Without those that are about nobody: nothing is `NOT IN` what has a NULL.
+/// The events that a consumer of records has not confirmed, by whom they are about: what follows from these is not done
+/// yet, and so nothing is wrong. Without those that are about nobody: nothing is `NOT IN` what has a NULL.
 pub(super) const PENDING: &str = "WITH consumers(name) AS (VALUES ('users'), ('posts'), ('media')),
     pending(consumer, subject) AS MATERIALIZED (
         SELECT * FROM (
@@ -54,7 +54,7 @@ pub(super) const PENDING: &str = "WITH consumers(name) AS (VALUES ('users'), ('p
             JOIN events ON events.position > coalesce(event_consumers.position, 0))
         WHERE subject IS NOT NULL)";
 
-pub(super) const LAGS: &str = "WITH consumers(name) AS (VALUES ('users'), ('posts'), ('media'))
+pub(super) const LAGS: &str = "WITH consumers(name) AS (VALUES ('users'), ('posts'), ('media'), ('feed'))
     SELECT consumers.name, count(events.position), min(events.at)
     FROM consumers LEFT JOIN event_consumers ON event_consumers.name = consumers.name
     LEFT JOIN events ON events.position > coalesce(event_consumers.position, 0)
@@ -108,8 +108,11 @@ pub(super) const CHECKS: &[Check] = &[
                  (SELECT count(*) FROM follows WHERE followee = profiles.id) AS a,
                  (SELECT count(*) FROM follows WHERE follower = profiles.id) AS b FROM profiles)
              WHERE followers <> a OR following <> b",
-        mend: Mend::With(&["UPDATE profiles SET followers = (SELECT count(*) FROM follows WHERE followee = ?1),
-                 following = (SELECT count(*) FROM follows WHERE follower = ?1) WHERE id = ?1"]),
+        mend: Mend::With(&[
+            "UPDATE profiles SET followers = (SELECT count(*) FROM follows WHERE followee = ?1),
+                 following = (SELECT count(*) FROM follows WHERE follower = ?1) WHERE id = ?1",
+            "UPDATE profiles SET most_followers = max(most_followers, followers) WHERE id = ?1",
+        ]),
     },
     Check {
         name: "accounts-without-profile",

@@ -48,7 +48,7 @@ impl Small {
     async fn have_events_handled(&self) {
         self.sql(
             "INSERT OR REPLACE INTO event_consumers SELECT name, (SELECT max(position) FROM events)
-             FROM (SELECT 'users' AS name UNION SELECT 'posts' UNION SELECT 'media')",
+             FROM (SELECT 'users' AS name UNION SELECT 'posts' UNION SELECT 'media' UNION SELECT 'feed')",
         )
         .await;
     }

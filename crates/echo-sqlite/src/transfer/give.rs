@@ -21,7 +21,7 @@ const ACCOUNTS: &str = "SELECT id, username, email, password, role, state, creat
 const SESSIONS: &str = "SELECT id, account, generation, rotated, nonce, device, created, expires, revoked FROM sessions
      WHERE id > ?1 ORDER BY id LIMIT ?2";
 const PROFILES: &str = "SELECT id, username, name, bio, picture_media, picture_location, followers, following, created,
-         updated FROM profiles WHERE id > ?1 ORDER BY id LIMIT ?2";
+         updated, most_followers FROM profiles WHERE id > ?1 ORDER BY id LIMIT ?2";
 const FOLLOWS: &str = "SELECT id, follower, followee FROM follows
      WHERE (follower, followee) > (?1, ?2) ORDER BY follower, followee LIMIT ?3";
 const POSTS: &str = "SELECT id, author, created, content, like_count, comment_count FROM posts

@@ -5,6 +5,7 @@ use echo_domain::{
     auth::Session,
     media::Media,
     transfer::{Follow, Record, Request, SetAside},
+    users::Profile,
 };
 use rusqlite::params;
 
@@ -23,7 +24,7 @@ pub(super) fn add(tx: &Tx<'_>, record: &Record) -> Outcome<()> {
     match record {
         Record::Account(account) => auth::add(tx, account).map(drop),
         Record::Session { session, revoked } => add_session(tx, session, *revoked),
-        Record::Profile(profile) => users::insert(tx, profile),
+        Record::Profile(profile) => add_profile(tx, profile),
         Record::Follow(follow) => add_follow(tx, *follow),
         Record::Post { post, .. } => posts::add(tx, post).map(drop),
         Record::Like(like) => posts::take_like(tx, *like),
@@ -57,12 +58,19 @@ fn add_session(tx: &Tx<'_>, session: &Session, revoked: Option<Timestamp>) -> Ou
     Ok(())
 }
 
+fn add_profile(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
+    if users::insert(tx, profile)? && profile.most_followers > 0 {
+        let sql = "UPDATE profiles SET most_followers = ?2 WHERE id = ?1";
+        tx.run(sql, params![key(profile.id), i64::try_from(profile.most_followers).unwrap_or(i64::MAX)])?;
+    }
+    Ok(())
+}
+
 /// Counted at the ends that are there.
 fn add_follow(tx: &Tx<'_>, Follow { id, follower, followee }: Follow) -> Outcome<()> {
     let sql = "INSERT INTO follows (id, follower, followee) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     if tx.run(sql, [key(id), key(follower), key(followee)])? > 0 {
-        tx.run("UPDATE profiles SET followers = followers + 1 WHERE id = ?1", [key(followee)])?;
-        tx.run("UPDATE profiles SET following = following + 1 WHERE id = ?1", [key(follower)])?;
+        users::count_follow(tx, follower, followee)?;
     }
     Ok(())
 }

@@ -62,11 +62,10 @@ pub(crate) struct Seed {
 pub(crate) fn run(settings: &Settings, seed: &Seed) -> Result<()> {
     settings.check()?;
     let data = DataDir::open(&settings.data.data_dir)?;
-    let stores = assemble::stores(&data)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let world = World { seed: seed.seed, people: seed.users, posts: seed.posts, until: seed.until };
-    let planter = Planter { world, stores };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
+        let planter = Planter { world, stores: assemble::stores(&data).await? };
         let done = plant(&planter, seed, &data).await;
         planter.stores.records.close().await?;
         done

@@ -1,0 +1,14 @@
+//! What several processes of one Echo share, in Redis: alone, with Sentinel, or as a Cluster.
+//!
+//! Nothing here is the only copy of anything. While Redis does not answer, calls fail at once with
+//! [`echo_domain::Error::Unavailable`] or are done without it, and what was missed meanwhile is made good afterwards.
+
+mod broadcast;
+mod connection;
+mod error;
+mod limits;
+
+pub use broadcast::RedisBroadcast;
+pub use connection::Redis;
+pub use error::OpenError;
+pub use limits::RedisLimiter;

@@ -11,10 +11,10 @@ pub struct Image {
     pub id: MediaId,
     /// The name of its blob, or a whole URL when another service delivers it.
     pub location: String,
-    /// In pixels, after orientation.
+    /// In pixels, after orientation; 0 when nobody knows.
     pub width: u32,
     pub height: u32,
-    /// <https://blurha.sh>: what to show while it loads.
+    /// <https://blurha.sh>: what to show while it loads; empty when nobody knows.
     pub blurhash: String,
     /// What it shows, in words; empty when nobody said.
     pub alt: String,

@@ -10,14 +10,19 @@ use echo_domain::{
     idempotency::IdempotencyStore,
     media::MediaStore,
     posts::PostStore,
+    transfer::Target,
     users::ProfileStore,
 };
 use echo_http::Dependency;
 use echo_sqlite::{
     Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
+    SqliteTransfer,
 };
 
 use crate::data_dir::DataDir;
+
+/// Who hears events, by name.
+pub(crate) const CONSUMERS: &[&str] = &["users", "posts", "media", "feed"];
 
 /// The stores, with nothing remembered in front of them.
 #[derive(Clone)]
@@ -43,7 +48,7 @@ impl Records {
     ///
     /// # Errors
     /// In one line that names what is wrong and the cure.
-    pub(super) async fn open(data: &DataDir) -> Result<Self> {
+    pub(crate) async fn open(data: &DataDir) -> Result<Self> {
         Self::in_folder(data)
     }
 
@@ -62,6 +67,13 @@ impl Records {
             events: Arc::new(SqliteEvents(database.clone())),
             engine: Engine::Sqlite(database),
         })
+    }
+
+    /// Everything that is kept, as records that move.
+    pub(crate) fn transfer(&self) -> Arc<dyn Target> {
+        match &self.engine {
+            Engine::Sqlite(database) => Arc::new(SqliteTransfer { database: database.clone(), consumers: CONSUMERS }),
+        }
     }
 
     /// Lets what was begun come to its end. Afterwards every call fails.

@@ -46,6 +46,9 @@ pub(crate) struct DoctorArgs {
 pub(crate) fn run(settings: &Settings, asked: &DoctorArgs) -> Result<ExitCode> {
     settings.check()?;
     let data = DataDir::found(&settings.data.data_dir)?;
+    if asked.repair {
+        data.require_changeable()?;
+    }
     let waiting = progress::waiting("Looking through everything");
     let report = look(&data, asked.repair);
     waiting.finish_and_clear();

@@ -10,7 +10,14 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{assemble, config::Settings, data_dir::DataDir, listener, system::say, telemetry};
+use crate::{
+    assemble,
+    config::{Settings, Switch},
+    data_dir::DataDir,
+    listener,
+    system::say,
+    telemetry,
+};
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
@@ -26,7 +33,8 @@ pub(crate) fn run(settings: Settings) -> Result<()> {
 
 async fn serve(settings: Settings) -> Result<()> {
     let data = DataDir::open(&settings.data.data_dir)?;
-    let _served = data.serve()?;
+    let read_only = settings.data.read_only == Switch::On;
+    let _served = if read_only { data.keep_still()? } else { data.serve()? };
     let public = listener::bind(SocketAddr::new(settings.listen.host, settings.listen.port), "PORT or HOST").await?;
     let internal = match settings.listen.internal_addr.0 {
         Some(address) => Some(listener::bind(address, "INTERNAL_ADDR").await?),
@@ -47,6 +55,9 @@ async fn serve(settings: Settings) -> Result<()> {
     let metrics = internal.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
     // Nobody reading is no reason not to serve.
     let _ = say(&welcome(&here, &data, metrics));
+    if read_only {
+        let _ = say("READ_ONLY is on: every change is refused, and what follows from earlier ones waits.\n");
+    }
     let inside = async {
         if let Some(listener) = internal {
             listener::serve(listener, inside, stopped.clone()).await;

@@ -11,6 +11,7 @@ mod app;
 mod client;
 mod contract;
 mod echod;
+mod legacy;
 mod picture;
 mod wire;
 
@@ -26,6 +27,7 @@ mod feed;
 mod hostile;
 mod hostile_bodies;
 mod idempotency;
+mod import_legacy;
 mod limits;
 mod media;
 mod media_keeper;

@@ -95,11 +95,12 @@ fn run(settings: &Settings, scenarios: &[Scenario]) -> Result<()> {
     let temporary = tempfile::tempdir()?;
     let folder = settings.data.as_deref().unwrap_or(temporary.path());
     fs::create_dir_all(folder)?;
+    let echod = if scenarios.iter().any(|scenario| scenario.needs_echod()) { echod()? } else { PathBuf::new() };
     let bench = Bench {
         rounds: Rounds { rounds: settings.rounds.try_into()?, seconds: settings.seconds },
         large: Size { people: settings.people.try_into()?, posts: settings.posts.try_into()? },
         folder: fs::canonicalize(folder)?,
-        echod: echod()?,
+        echod,
     };
     let machine = Machine::describe()?;
     if machine.is_busy() {

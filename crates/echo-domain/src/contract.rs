@@ -190,6 +190,7 @@ mod tests {
             include_str!("idempotency_contract.rs"),
             include_str!("transfer/contract.rs"),
             include_str!("limits_contract.rs"),
+            include_str!("outbox_contract.rs"),
         ] {
             for case in source.lines().filter_map(|line| line.strip_prefix("pub async fn ")) {
                 let name = case.split('(').next().unwrap();

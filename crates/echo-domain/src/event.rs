@@ -7,7 +7,7 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::{Error, MediaId, PostId, Result, UserId};
+use crate::{Error, MediaId, PostId, Result, Timestamp, UserId};
 
 /// What others react to. Its serialised form is what every event log keeps: only ever add to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,6 +53,17 @@ pub trait EventLog: Send + Sync {
 
     /// Changes when this process leaves something in the log; what others leave is found by asking.
     fn news(&self) -> watch::Receiver<()>;
+}
+
+/// A log whose events are handed on to where other processes read them. They stay until their consumers confirm them, so
+/// that what was lost on the way is handed on again.
+#[async_trait]
+pub trait Outbox: EventLog {
+    /// Up to `limit` events never handed on, or handed on before `before` and still waited for, oldest first.
+    async fn unsent(&self, before: Timestamp, limit: usize) -> Result<Vec<Recorded>>;
+
+    /// Notes that they were handed on. Those that nobody waits for any more are left alone.
+    async fn mark_sent(&self, events: &[Recorded], now: Timestamp) -> Result<()>;
 }
 
 /// Somebody who reacts to events.

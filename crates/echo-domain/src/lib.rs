@@ -23,6 +23,8 @@ pub mod limits;
 #[cfg(feature = "contract")]
 pub mod limits_contract;
 pub mod media;
+#[cfg(feature = "contract")]
+pub mod outbox_contract;
 mod page;
 pub mod posts;
 mod seal;
@@ -35,7 +37,7 @@ pub mod workers;
 pub use cache::Cache;
 pub use change::{Alone, Broadcast, Change, Hears};
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
-pub use event::{Consumer, Event, EventLog, Recorded, Relay};
+pub use event::{Consumer, Event, EventLog, Outbox, Recorded, Relay};
 pub use id::{
     BlockId, CommentId, FollowId, IdMap, IdSet, IdSource, LikeId, MalformedId, MediaId, PostId, RawId, SessionId,
     UserId,

@@ -1,32 +1,23 @@
-//! Changes, told to the other processes of this Echo by publishing them.
+//! Changes, told to the other processes of this Echo and heard from them.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use echo_domain::{Broadcast, Change, Hears, Result};
 use fred::{
     clients::Client,
     interfaces::{ClientLike, EventInterface, PubsubInterface},
     types::Message,
 };
-use serde::{Deserialize, Serialize};
 use tokio::{
-    sync::{
-        broadcast::error::RecvError,
-        mpsc::{self, error::TrySendError},
-        watch,
-    },
-    time::{interval, sleep},
+    sync::{broadcast::error::RecvError, mpsc, oneshot, watch},
+    time::interval,
 };
 
-use crate::connection::Redis;
-
-const CHANNEL: &str = "echo:changes";
+use crate::{
+    connection::Redis,
+    teller::{CHANNEL, Heard, Teller, Told, Waiting},
+};
 
 /// Tells changes to other processes, and hears theirs.
 ///
@@ -36,33 +27,22 @@ const CHANNEL: &str = "echo:changes";
 pub struct RedisBroadcast {
     redis: Arc<Redis>,
     instance: String,
-    queue: mpsc::Sender<Change>,
-    missed: Arc<AtomicBool>,
-}
-
-/// A message, as it is published.
-#[derive(Serialize, Deserialize)]
-struct Told {
-    /// Whoever told it has forgotten already.
-    from: String,
-    changes: Vec<Change>,
+    queue: mpsc::Sender<Waiting>,
+    heard: Arc<Heard>,
 }
 
 impl RedisBroadcast {
-    /// So many changes wait to be told; with one more, all of them are told as [`Change::Anything`].
-    const QUEUE: usize = 1024;
-    const BATCH: usize = 100;
-    const RETRY: Duration = Duration::from_millis(100);
+    /// So many changes may wait to be told: more than there are requests at a time.
+    const QUEUE: usize = 8192;
     /// How often it is made sure that others are still heard.
     const PROBE: Duration = Duration::from_secs(1);
 
     /// Begins to tell, until it is dropped. `instance` tells this process from the others.
     pub fn new(redis: Arc<Redis>, instance: [u8; 16]) -> Self {
-        let (queue, changes) = mpsc::channel(Self::QUEUE);
-        let missed = Arc::new(AtomicBool::new(false));
-        let instance = format!("{:032x}", u128::from_be_bytes(instance));
-        tokio::spawn(tell_all(redis.clone(), instance.clone(), changes, missed.clone()));
-        Self { redis, instance, queue, missed }
+        let (queue, waiting) = mpsc::channel(Self::QUEUE);
+        let (instance, heard) = (format!("{:032x}", u128::from_be_bytes(instance)), Arc::default());
+        tokio::spawn(Teller::new(redis.clone(), instance.clone(), Arc::clone(&heard)).run(waiting));
+        Self { redis, instance, queue, heard }
     }
 
     /// Hands what others tell to all of `hears`. Returns soon after `stop` becomes true.
@@ -78,18 +58,18 @@ impl RedisBroadcast {
         while !*stop.borrow() {
             tokio::select! {
                 message = messages.recv() => match message {
-                    Ok(message) => self.changes(&message).iter().for_each(everyone),
+                    Ok(message) => self.hear(&message, everyone),
                     Err(RecvError::Lagged(_)) => everyone(&Change::Anything),
                     Err(RecvError::Closed) => break,
                 },
                 // What was told between the last connection and this one was not heard.
                 _ = connections.recv() => {
-                    is_heard = subscribe(&client).await;
+                    is_heard = self.subscribe(&client).await;
                     everyone(&Change::Anything);
                 }
                 _ = probe.tick() => {
                     // Doing it again changes nothing, and the answer shows that the connection still carries.
-                    let was_heard = std::mem::replace(&mut is_heard, subscribe(&client).await);
+                    let was_heard = std::mem::replace(&mut is_heard, self.subscribe(&client).await);
                     if !was_heard || !is_heard {
                         everyone(&Change::Anything);
                     }
@@ -102,60 +82,50 @@ impl RedisBroadcast {
         Ok(())
     }
 
-    /// What another process told; nothing if it was this one.
-    fn changes(&self, message: &Message) -> Vec<Change> {
-        let told = message.value.as_bytes().map(serde_json::from_slice::<Told>);
-        match told {
-            Some(Ok(told)) if told.from == self.instance => Vec::new(),
-            Some(Ok(told)) => told.changes,
+    async fn subscribe(&self, client: &Client) -> bool {
+        let (changes, heard) = (client.ssubscribe(CHANNEL), client.ssubscribe(heard_by(&self.instance)));
+        Box::pin(changes).await.is_ok() && Box::pin(heard).await.is_ok()
+    }
+
+    fn hear(&self, message: &Message, everyone: impl Fn(&Change)) {
+        let text = message.value.as_str().unwrap_or_default();
+        if message.channel != CHANNEL {
+            return text.parse().into_iter().for_each(|number| self.heard.note(number));
+        }
+        match serde_json::from_str(&text) {
+            Ok(Told { from, number, .. }) if from == self.instance => self.heard.note(number),
+            Ok(Told { from, number, changes }) => {
+                changes.iter().for_each(everyone);
+                self.answer(from, number);
+            }
             // A newer Echo knows of changes that this one does not.
-            Some(Err(_)) | None => vec![Change::Anything],
+            Err(_) => everyone(&Change::Anything),
         }
+    }
+
+    /// Says that it has heard; not waited for, since the next message may be here already.
+    fn answer(&self, to: String, number: u64) {
+        let redis = self.redis.clone();
+        tokio::spawn(async move {
+            let answer = redis.client.spublish::<(), _, _>(heard_by(&to), number.to_string());
+            // Without it, the other waits for a moment.
+            let _ = redis.run("changes.answer", answer).await;
+        });
     }
 }
 
+#[async_trait]
 impl Broadcast for RedisBroadcast {
-    fn tell(&self, change: Change) {
-        if let Err(TrySendError::Full(_)) = self.queue.try_send(change) {
-            self.missed.store(true, Ordering::Relaxed);
+    async fn tell(&self, change: Change) {
+        let (told, is_told) = oneshot::channel();
+        if self.queue.send(Waiting { change, told }).await.is_ok() {
+            // An error is the end of this process.
+            let _ = is_told.await;
         }
     }
 }
 
-async fn subscribe(client: &Client) -> bool {
-    Box::pin(client.subscribe(CHANNEL)).await.is_ok()
-}
-
-/// Publishes what is in the queue, until nobody can put anything there any more.
-async fn tell_all(redis: Arc<Redis>, from: String, mut queue: mpsc::Receiver<Change>, missed: Arc<AtomicBool>) {
-    let mut changes = Vec::new();
-    while queue.recv_many(&mut changes, RedisBroadcast::BATCH).await > 0 {
-        if missed.swap(false, Ordering::Relaxed) {
-            changes = vec![Change::Anything];
-        }
-        let mut told = Told { from: from.clone(), changes: std::mem::take(&mut changes) };
-        let mut is_late = false;
-        while let Err(error) = publish(&redis, &told).await {
-            if queue.is_closed() {
-                return;
-            }
-            if !std::mem::replace(&mut is_late, true) {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "other processes do not hear of changes for now"
-                );
-            }
-            // By then it is not only these.
-            told.changes = vec![Change::Anything];
-            sleep(RedisBroadcast::RETRY).await;
-        }
-        if is_late {
-            tracing::info!("other processes hear of changes again");
-        }
-    }
-}
-
-async fn publish(redis: &Redis, told: &Told) -> Result<()> {
-    let message = serde_json::to_string(told).map_err(echo_domain::Error::internal)?;
-    redis.run("changes.tell", redis.client.publish(CHANNEL, message)).await
+/// Where a process hears who has heard what it told.
+fn heard_by(instance: &str) -> String {
+    format!("echo:heard:{instance}")
 }

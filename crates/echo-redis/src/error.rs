@@ -27,8 +27,8 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// The first with `GETEX`, which reads a value and keeps it for longer.
-    pub(crate) const OLDEST: Version = Version::new(6, 2, 0);
+    /// The first with channels that belong to a shard, whose publisher is told of all who listen.
+    pub(crate) const OLDEST: Version = Version::new(7, 0, 0);
 
     pub(crate) fn url(error: &RedisError) -> Self {
         Self::Url { cause: error.details().to_owned() }

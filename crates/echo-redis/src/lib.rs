@@ -7,8 +7,11 @@ mod broadcast;
 mod connection;
 mod error;
 mod limits;
+mod teller;
+mod timelines;
 
 pub use broadcast::RedisBroadcast;
 pub use connection::Redis;
 pub use error::OpenError;
 pub use limits::RedisLimiter;
+pub use timelines::RedisTimelines;

@@ -6,6 +6,7 @@ mod mixed;
 mod reads;
 mod scale;
 mod start;
+mod timeline;
 mod writes;
 
 use anyhow::Result;
@@ -28,11 +29,18 @@ pub(crate) enum Scenario {
     Memory,
     /// From the start of the process to the first answer
     Start,
+    /// Work and memory of home timelines by pull, by push and as Echo has them: a simulation
+    Timeline,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Reads, Self::Scale, Self::Writes, Self::Mixed, Self::Login, Self::Memory, Self::Start];
+    pub(crate) const ALL: [Self; 8] =
+        [Self::Reads, Self::Scale, Self::Writes, Self::Mixed, Self::Login, Self::Memory, Self::Start, Self::Timeline];
+
+    /// Whether it runs `echod`.
+    pub(crate) const fn needs_echod(self) -> bool {
+        !matches!(self, Self::Timeline)
+    }
 
     /// # Errors
     /// When it cannot be measured; what misses its target is a line like any other.
@@ -45,6 +53,7 @@ impl Scenario {
             Self::Login => login::run(bench),
             Self::Memory => memory::run(bench),
             Self::Start => start::run(bench),
+            Self::Timeline => timeline::run(),
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use crate::{
     Error, PageRequest, PostId, RawId, Relay, Result, UserId,
     contract::{Backend, Dice, at_once, sample},
+    posts::PostStore,
 };
 
 use super::{Policy, Reason, Timeline, TimelineStore};
@@ -27,6 +28,7 @@ macro_rules! home_timeline_contract {
         $crate::contract_tests! { $fresh, $crate::feed::home_contract;
             a_pushed_timeline_equals_the_pulled_one_after_any_sequence
             a_pushed_timeline_equals_the_pulled_one_after_any_concurrent_work
+            what_is_published_at_any_moment_while_it_is_made_is_there
             what_is_older_than_kept_is_read_on_by_pull
             what_is_pushed_while_somebody_is_followed_for_a_while_is_not_shown
             what_is_missed_while_somebody_is_not_followed_is_there_again
@@ -133,6 +135,64 @@ async fn work(world: &World, own: &mut Vec<(PostId, UserId)>, dice: &mut Dice) {
             assert!(shown.is_sorted_by(|one, next| one > next), "not newest first, or twice: {shown:?}");
         }
     }
+}
+
+/// Before and after each call that makes a timeline, somebody publishes, and it is pushed.
+struct Busy {
+    timelines: Arc<dyn TimelineStore>,
+    posts: Arc<dyn PostStore>,
+    author: UserId,
+    reader: UserId,
+}
+
+impl Busy {
+    async fn publish(&self) -> Result<()> {
+        let post = sample::post(self.author, "meanwhile");
+        self.posts.add(&post, &sample::published(&post)).await?;
+        self.push(&[self.reader], post.id).await?;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl TimelineStore for Busy {
+    async fn push(&self, owners: &[UserId], post: PostId) -> Result<usize> {
+        self.timelines.push(owners, post).await
+    }
+
+    async fn read(&self, owner: UserId) -> Result<Option<Timeline>> {
+        self.timelines.read(owner).await
+    }
+
+    async fn begin(&self, owner: UserId, making: RawId, version: u64) -> Result<()> {
+        self.publish().await?;
+        self.timelines.begin(owner, making, version).await?;
+        self.publish().await
+    }
+
+    async fn fill(&self, owner: UserId, making: RawId, posts: &[PostId], more: bool) -> Result<bool> {
+        self.publish().await?;
+        let filled = self.timelines.fill(owner, making, posts, more).await?;
+        self.publish().await?;
+        Ok(filled)
+    }
+
+    async fn forget(&self, owner: UserId) -> Result<()> {
+        self.timelines.forget(owner).await
+    }
+}
+
+pub async fn what_is_published_at_any_moment_while_it_is_made_is_there(shape: Shape) {
+    let mut world = World::new(&shape, 2, POLICY).await;
+    let [reader, author] = world.people[..] else { unreachable!() };
+    world.follow(reader, author).await;
+    let busy = Busy { timelines: shape.timelines, posts: shape.backend.posts, author, reader };
+    world.read_from(Arc::new(busy));
+
+    home(&world.feed, reader, PageRequest::first(10)).await.unwrap();
+
+    assert_eq!(world.pulled(reader).await.len(), 4);
+    world.assert_equal(reader).await;
 }
 
 pub async fn what_is_older_than_kept_is_read_on_by_pull(shape: Shape) {

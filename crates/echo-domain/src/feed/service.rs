@@ -25,7 +25,7 @@ pub struct FeedService {
 
 impl FeedService {
     /// So many posts a timeline is begun with: most who read one read no further.
-    const GATHERED: usize = 200;
+    pub const GATHERED: usize = 200;
     /// So often a page is gone on with when posts in it are gone, each time by [`PageRequest::MAX`] of them.
     const ROUNDS: usize = 10;
 

@@ -6,3 +6,4 @@ mod broadcast;
 mod connection;
 mod limits;
 mod server;
+mod timelines;

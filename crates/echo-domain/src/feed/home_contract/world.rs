@@ -17,7 +17,7 @@ pub(super) struct World {
     pub(super) people: Vec<UserId>,
     /// Everything published so far, and by whom.
     pub(super) published: Vec<(PostId, UserId)>,
-    pub(super) feed: Arc<FeedService>,
+    pub(super) feed: FeedService,
     pub(super) timelines: Arc<dyn TimelineStore>,
     pub(super) keeper: Arc<FeedKeeper>,
     pub(super) posts: Arc<dyn PostStore>,
@@ -56,7 +56,7 @@ impl World {
         Self {
             people: opened,
             published: Vec::new(),
-            feed: Arc::new(feed),
+            feed,
             keeper: Arc::new(FeedKeeper { timelines: timelines.clone(), directory, policy }),
             timelines,
             posts: backend.posts,
@@ -64,6 +64,11 @@ impl World {
             events: backend.events,
             waiting: Vec::new(),
         }
+    }
+
+    /// Timelines are read, and made, through these; events still go to the others.
+    pub(super) fn read_from(&mut self, timelines: Arc<dyn TimelineStore>) {
+        self.feed.timelines = timelines;
     }
 
     pub(super) async fn publish(&mut self, author: UserId) -> PostId {

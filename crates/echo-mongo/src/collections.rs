@@ -1,0 +1,136 @@
+//! Every collection there is, area by area.
+
+use std::time::Duration;
+
+use crate::indexes::{Declared, Index, Sharding};
+
+/// All of them, as they are ensured at open.
+pub(crate) const ALL: &[&Declared] =
+    &[&EVENTS, &EVENTS_SET_ASIDE, &INSTANCES, &REQUESTS, &ACCOUNTS, &SESSIONS, &PROFILES, &FOLLOWS];
+
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+// Events: what happened, kept in the transaction that made it happen.
+
+/// Unsharded: positions are unique, and it holds only what somebody still waits for.
+pub(crate) const EVENTS: Declared = Declared {
+    name: "events",
+    required: &[("position", "long"), ("event", "object"), ("at", "date"), ("waiting", "array")],
+    optional: &[("sent", "date")],
+    indexes: &[
+        Index::on("position", &[("position", 1)]).unique(),
+        Index::on("waiting", &[("waiting", 1), ("position", 1)]),
+        Index::on("sent", &[("sent", 1), ("position", 1)]),
+    ],
+    sharding: Sharding::Unsharded,
+};
+
+/// Small: an operator looks at it.
+pub(crate) const EVENTS_SET_ASIDE: Declared = Declared {
+    name: "events_set_aside",
+    required: &[
+        ("consumer", "string"),
+        ("position", "long"),
+        ("event", "object"),
+        ("reason", "string"),
+        ("at", "date"),
+    ],
+    optional: &[],
+    indexes: &[Index::on("consumer", &[("consumer", 1), ("position", 1)]).unique()],
+    sharding: Sharding::Unsharded,
+};
+
+// Idempotency: requests and their replies, and the processes that do them.
+
+/// Small: one document per process that ran in the last day.
+pub(crate) const INSTANCES: Declared = Declared {
+    name: "instances",
+    required: &[("_id", "binData"), ("seen", "date")],
+    optional: &[],
+    indexes: &[Index::on("seen", &[("seen", 1)]).expiring(DAY)],
+    sharding: Sharding::Unsharded,
+};
+
+/// One with a process is being done by it; one with a reply is done. The index deletes what `forget` did not.
+pub(crate) const REQUESTS: Declared = Declared {
+    name: "requests",
+    required: &[("_id", "binData"), ("fingerprint", "binData"), ("seed", "objectId"), ("begun", "date")],
+    optional: &[("process", "binData"), ("reply", "binData")],
+    indexes: &[Index::on("begun", &[("begun", 1)]).expiring(Duration::from_secs(7 * 24 * 3600))],
+    sharding: Sharding::Hashed("_id"),
+};
+
+// Auth: accounts and sessions.
+
+/// Unsharded: usernames and e-mails are unique among all of them, each in an index of its own.
+pub(crate) const ACCOUNTS: Declared = Declared {
+    name: "accounts",
+    required: &[
+        ("_id", "objectId"),
+        ("username", "string"),
+        ("username_key", "string"),
+        ("email", "string"),
+        ("password", "string"),
+        ("role", "string"),
+        ("state", "string"),
+        ("created", "date"),
+    ],
+    optional: &[],
+    indexes: &[Index::on("username", &[("username_key", 1)]).unique(), Index::on("email", &[("email", 1)]).unique()],
+    sharding: Sharding::Unsharded,
+};
+
+pub(crate) const SESSIONS: Declared = Declared {
+    name: "sessions",
+    required: &[
+        ("_id", "objectId"),
+        ("account", "objectId"),
+        ("generation", "long"),
+        ("rotated", "date"),
+        ("nonce", "binData"),
+        ("device", "string"),
+        ("created", "date"),
+        ("expires", "date"),
+    ],
+    optional: &[("revoked", "date")],
+    indexes: &[
+        Index::on("account", &[("account", 1), ("_id", -1)]),
+        Index::on("expires", &[("expires", 1)]),
+        Index::on("revoked", &[("revoked", 1)]).having("revoked"),
+    ],
+    sharding: Sharding::Hashed("_id"),
+};
+
+// Users: profiles with what they are found by, and follows.
+
+/// `parts` are both names from each of their characters on: every part of a name begins one of these (ADR 0003).
+pub(crate) const PROFILES: Declared = Declared {
+    name: "profiles",
+    required: &[
+        ("_id", "objectId"),
+        ("username", "string"),
+        ("name", "string"),
+        ("bio", "string"),
+        ("followers", "long"),
+        ("following", "long"),
+        ("created", "date"),
+        ("updated", "date"),
+        ("parts", "array"),
+    ],
+    optional: &[("picture", "object")],
+    indexes: &[Index::on("parts", &[("parts", 1)])],
+    sharding: Sharding::Hashed("_id"),
+};
+
+/// By who follows: whom an account follows lies on one shard, and so does whether it follows another.
+pub(crate) const FOLLOWS: Declared = Declared {
+    name: "follows",
+    required: &[("_id", "objectId"), ("follower", "objectId"), ("followee", "objectId")],
+    optional: &[],
+    indexes: &[
+        Index::on("pair", &[("follower", 1), ("followee", 1)]).unique(),
+        Index::on("follower", &[("follower", 1), ("_id", -1)]),
+        Index::on("followee", &[("followee", 1), ("_id", -1)]),
+    ],
+    sharding: Sharding::Ranged(&["follower", "followee"]),
+};

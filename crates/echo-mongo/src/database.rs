@@ -1,0 +1,111 @@
+//! The engine room: the connection to the database, and the one way by which every store's calls go.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use echo_domain::{Error, Result};
+use mongodb::{Client, Collection, Database};
+use tokio::{sync::watch, task::JoinHandle};
+use tracing::Instrument;
+
+use crate::{
+    error::{Outcome, unavailable},
+    events::Positions,
+    indexes::Declared,
+};
+
+/// How to open a database.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Who reads the events: each event is kept until all of these have confirmed it.
+    pub consumers: &'static [&'static str],
+    /// Tells this run of the server from any other. A request that another run left unfinished is begun anew once that
+    /// run has not been seen for ten seconds.
+    pub instance: [u8; 16],
+}
+
+/// An open database. Other processes have it open, too.
+pub struct Mongo {
+    pub(crate) client: Client,
+    pub(crate) database: Database,
+    pub(crate) hosts: String,
+    pub(crate) options: Options,
+    pub(crate) positions: Positions,
+    pub(crate) news: watch::Sender<()>,
+    /// Tells others that this process lives, until this is dropped.
+    pub(crate) heartbeat: Option<JoinHandle<()>>,
+}
+
+/// No call takes longer, whatever the driver tries in between.
+pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(10);
+
+impl Mongo {
+    /// Whether it answers, and has a primary that can be written to.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when it has none.
+    pub async fn ping(&self) -> Result<()> {
+        self.run("ping", async { Ok(self.database.run_command(bson::doc! { "ping": 1 }).await.map(drop)?) }).await
+    }
+
+    /// The name of the database, as the address gives it.
+    pub fn name(&self) -> &str {
+        self.database.name()
+    }
+
+    /// Where documents of this kind lie: the only place that knows which database an area has.
+    pub(crate) fn collection<T: Send + Sync>(&self, declared: &Declared) -> Collection<T> {
+        self.database.collection(declared.name)
+    }
+
+    pub(crate) const fn database(&self) -> &Database {
+        &self.database
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Changes after a commit that left events.
+    pub(crate) fn news(&self) -> watch::Receiver<()> {
+        self.news.subscribe()
+    }
+
+    pub(crate) fn announce(&self) {
+        self.news.send_replace(());
+    }
+
+    /// Does the work of one call of a store, within its span, its timing and its bound.
+    pub(crate) async fn run<T>(&self, op: &'static str, work: impl Future<Output = Outcome<T>>) -> Result<T> {
+        let started = Instant::now();
+        let span = tracing::debug_span!("store", store.backend = "mongo", store.op = op);
+        // Boxed: the driver's futures are large, and there is one of them in every call.
+        let work = Box::pin(tokio::time::timeout(LONGEST_CALL, work.instrument(span)));
+        let result = match work.await {
+            Ok(done) => done.map_err(Error::from),
+            Err(_) => Err(unavailable("the call took too long")),
+        };
+        metrics::histogram!("echo_store_seconds", "backend" => "mongo", "op" => op, "outcome" => outcome(&result))
+            .record(started.elapsed());
+        result
+    }
+}
+
+impl Drop for Mongo {
+    fn drop(&mut self) {
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.abort();
+        }
+    }
+}
+
+fn outcome<T>(result: &Result<T>) -> &'static str {
+    match result {
+        Ok(_) => "ok",
+        Err(Error::Unavailable { .. } | Error::StorageFull) => "unavailable",
+        Err(Error::Internal(_)) => "failed",
+        Err(_) => "refused",
+    }
+}

@@ -1,0 +1,25 @@
+//! The stores of every area on MongoDB: a replica set or a sharded cluster, majority writes, transactions where two
+//! records must agree.
+//!
+//! [`Mongo`] is the engine room: it opens the database, ensures its collections and runs every store's calls. Each area
+//! has one store on top of it, and touches only its own collections, which `indexes.rs` declares.
+
+mod auth;
+mod collections;
+mod database;
+mod documents;
+mod error;
+mod events;
+mod idempotency;
+mod indexes;
+mod instances;
+mod opening;
+mod transaction;
+mod users;
+
+pub use auth::MongoAccounts;
+pub use database::{Mongo, Options};
+pub use error::OpenError;
+pub use events::MongoEvents;
+pub use idempotency::MongoIdempotency;
+pub use users::MongoProfiles;

@@ -1,0 +1,120 @@
+//! Opening a database: how the driver is to behave, and whether the server can do what Echo needs.
+
+use std::{sync::Arc, time::Duration};
+
+use bson::{Document, doc};
+use mongodb::{
+    Client,
+    error::ErrorKind,
+    options::{Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern},
+};
+use tokio::sync::watch;
+
+use crate::{Mongo, OpenError, Options, database, error, events::Positions, indexes, instances};
+
+/// What the database is called when the address does not say.
+const DATABASE: &str = "echo";
+
+/// The oldest major version with all that is used here.
+const OLDEST: i32 = 6;
+
+impl Mongo {
+    /// Opens the database at `uri`, which is whatever the driver takes (`mongodb://…`, `mongodb+srv://…`), and makes the
+    /// collections and indexes that are missing.
+    ///
+    /// # Errors
+    /// [`OpenError`], which reads as one line for an operator.
+    pub async fn open(uri: &str, options: Options) -> Result<Arc<Self>, OpenError> {
+        let client_options = client_options(uri).await?;
+        let hosts = client_options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        let name = client_options.default_database.clone().unwrap_or_else(|| DATABASE.to_owned());
+        let client = Client::with_options(client_options).map_err(|cause| malformed(&cause))?;
+        let mut mongo = Self {
+            database: client.database(&name),
+            client,
+            hosts,
+            positions: Positions::new(options.instance),
+            options,
+            news: watch::Sender::new(()),
+            heartbeat: None,
+        };
+        mongo.require_transactions().await?;
+        mongo.require_version().await?;
+        indexes::ensure(&mongo).await?;
+        mongo.heartbeat = Some(instances::live(&mongo).await.map_err(|cause| mongo.open_error(&cause))?);
+        Ok(Arc::new(mongo))
+    }
+
+    async fn require_transactions(&self) -> Result<(), OpenError> {
+        let hello = self.ask("hello").await?;
+        let is_router = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
+        if is_router || hello.contains_key("setName") {
+            Ok(())
+        } else {
+            Err(OpenError::Standalone { hosts: self.hosts.clone() })
+        }
+    }
+
+    async fn require_version(&self) -> Result<(), OpenError> {
+        let info = self.ask("buildInfo").await?;
+        let version = info.get_array("versionArray").ok();
+        let major = version.and_then(|numbers| numbers.first()?.as_i32()).unwrap_or(0);
+        if major >= OLDEST {
+            return Ok(());
+        }
+        let found = info.get_str("version").unwrap_or("unknown").to_owned();
+        Err(OpenError::TooOld { hosts: self.hosts.clone(), found })
+    }
+
+    async fn ask(&self, command: &str) -> Result<Document, OpenError> {
+        let admin = self.client.database("admin");
+        admin.run_command(doc! { command: 1 }).await.map_err(|cause| self.open_error(&cause))
+    }
+
+    /// What an error while opening tells an operator.
+    pub(crate) fn open_error(&self, cause: &mongodb::error::Error) -> OpenError {
+        let hosts = self.hosts.clone();
+        if error::is_authentication(cause) {
+            OpenError::Unauthenticated { hosts }
+        } else if error::is_unauthorized(cause) {
+            let database = self.database.name().to_owned();
+            OpenError::Forbidden { hosts, database, reason: error::describe(cause) }
+        } else {
+            OpenError::Unreachable { hosts, reason: error::describe(cause) }
+        }
+    }
+}
+
+/// What the address says, and on top of it what Echo's promises rest on.
+async fn client_options(uri: &str) -> Result<ClientOptions, OpenError> {
+    const SECONDS_TO_FIND_A_SERVER: u64 = 2;
+    const CONNECTIONS: u32 = 100;
+    let mut options = ClientOptions::parse(uri).await.map_err(|cause| malformed(&cause))?;
+    options.app_name.get_or_insert_with(|| "echod".to_owned());
+    options.max_pool_size.get_or_insert(CONNECTIONS);
+    // Short, so that a lost MongoDB is a refusal soon, and not a request that hangs.
+    options.server_selection_timeout.get_or_insert(Duration::from_secs(SECONDS_TO_FIND_A_SERVER));
+    options.connect_timeout.get_or_insert(Duration::from_secs(SECONDS_TO_FIND_A_SERVER));
+    // An answer means that a majority has it on disk. Not waited for forever: the call fails, the write may come.
+    let majority = WriteConcern::builder().w(Acknowledgment::Majority).journal(true);
+    options.write_concern = Some(majority.w_timeout(database::LONGEST_CALL / 2).build());
+    // Whoever has written reads it.
+    options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+    options.read_concern = Some(ReadConcern::majority());
+    options.retry_reads = Some(true);
+    options.retry_writes = Some(true);
+    Ok(options)
+}
+
+/// Never with what the address says, which may be a password at a place where none is expected.
+fn malformed(cause: &mongodb::error::Error) -> OpenError {
+    let reason = match &*cause.kind {
+        ErrorKind::DnsResolve { .. } => "the name of its host cannot be resolved".to_owned(),
+        ErrorKind::InvalidTlsConfig { message, .. } => message.clone(),
+        ErrorKind::InvalidArgument { message, .. } => {
+            message.split(':').next().unwrap_or("it is no address of a MongoDB").to_owned()
+        }
+        _ => "it is no address of a MongoDB".to_owned(),
+    };
+    OpenError::Malformed { reason }
+}

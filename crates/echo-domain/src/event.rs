@@ -155,30 +155,29 @@ impl Relay {
         Ok(batch.len())
     }
 
-    /// Tries until it works, is told to stop (`false`) or has failed too often.
+    /// Tries until it works, is told to stop (`false`) or has failed too often. While what it stands on is gone, that says
+    /// nothing about the event: it waits.
     async fn insist(consumer: &dyn Consumer, event: &Event, stop: &mut watch::Receiver<bool>) -> Result<bool> {
-        let mut pause = Duration::from_millis(100);
-        for attempt in 1.. {
-            if *stop.borrow() {
-                return Ok(false);
+        let (mut failures, mut pause) = (0, Duration::from_millis(100));
+        while !*stop.borrow() {
+            let Err(error) = handled(consumer, event).await else { return Ok(true) };
+            let is_outage = matches!(error, Error::Unavailable { .. } | Error::StorageFull);
+            failures += u32::from(!is_outage);
+            if failures >= Self::ATTEMPTS {
+                return Err(error);
             }
-            match handled(consumer, event).await {
-                Ok(()) => return Ok(true),
-                Err(error) if attempt >= Self::ATTEMPTS => return Err(error),
-                Err(error) => {
-                    tracing::warn!(
-                        consumer = consumer.name(),
-                        attempt,
-                        error = &error as &dyn std::error::Error,
-                        "event will be tried again"
-                    );
-                }
-            }
+            tracing::warn!(
+                consumer = consumer.name(),
+                failures,
+                error = &error as &dyn std::error::Error,
+                "event will be tried again"
+            );
+            let longest = if is_outage { Self::POLL } else { Self::LONGEST_PAUSE };
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = tokio::time::sleep(pause.min(longest)) => {}
                 _ = stop.changed() => {}
             }
-            pause = (pause * 2).min(Self::LONGEST_PAUSE);
+            pause = (pause * 2).min(longest);
         }
         Ok(false)
     }
@@ -204,4 +203,46 @@ impl Relay {
 async fn handled(consumer: &dyn Consumer, event: &Event) -> Result<()> {
     let handling = AssertUnwindSafe(consumer.handle(event)).catch_unwind();
     handling.await.unwrap_or_else(|_| Err(Error::internal("a consumer panicked")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::contract::sample;
+
+    /// Fails so many times, each time in this way.
+    struct Failing<F>(AtomicU32, F);
+
+    #[async_trait]
+    impl<F: Fn() -> Error + Send + Sync> Consumer for Failing<F> {
+        fn name(&self) -> &'static str {
+            "failing"
+        }
+
+        async fn handle(&self, _: &Event) -> Result<()> {
+            let left = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+            left.map_or(Ok(()), |_| Err(self.1()))
+        }
+    }
+
+    async fn insist(times: u32, failure: impl Fn() -> Error + Send + Sync) -> Result<bool> {
+        let (_go_on, mut stop) = watch::channel(false);
+        let event = Event::AccountDeleted { account: sample::id() };
+        Relay::insist(&Failing(AtomicU32::new(times), failure), &event, &mut stop).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_that_keeps_failing_is_given_up() {
+        assert!(insist(Relay::ATTEMPTS - 1, || Error::internal("on purpose")).await.unwrap());
+        assert!(insist(Relay::ATTEMPTS, || Error::internal("on purpose")).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_event_waits_for_what_is_gone_however_long() {
+        let gone = || Error::Unavailable { what: "the store", retry_after: Duration::ZERO, source: None };
+
+        assert!(insist(10_000, gone).await.unwrap());
+    }
 }

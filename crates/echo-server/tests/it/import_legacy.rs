@@ -175,8 +175,9 @@ fn rows(data: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
     let mut tables = connection.prepare(tables).unwrap();
     let tables = tables.query_map([], |row| row.get::<_, String>(0)).unwrap().map(Result::unwrap);
     let rows_of = |table: &String| {
-        let mut all = connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).unwrap();
-        let columns = all.column_count();
+        let columns = connection.prepare(&format!("SELECT * FROM {table}")).unwrap().column_count();
+        let order = if columns > 1 { "1, 2" } else { "1" };
+        let mut all = connection.prepare(&format!("SELECT * FROM {table} ORDER BY {order}")).unwrap();
         let rows = all.query_map([], |row| (0..columns).map(|column| row.get(column)).collect()).unwrap();
         rows.map(Result::unwrap).collect()
     };

@@ -112,6 +112,7 @@ pub(crate) const PROFILES: Declared = Declared {
         ("name", "string"),
         ("bio", "string"),
         ("followers", "long"),
+        ("most_followers", "long"),
         ("following", "long"),
         ("created", "date"),
         ("updated", "date"),

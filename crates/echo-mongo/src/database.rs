@@ -1,6 +1,7 @@
 //! The engine room: the connection to the database, and the one way by which every store's calls go.
 
 use std::{
+    fmt,
     future::Future,
     time::{Duration, Instant},
 };
@@ -14,6 +15,8 @@ use crate::{
     error::{Outcome, unavailable},
     events::Positions,
     indexes::Declared,
+    instances,
+    turns::Turns,
 };
 
 /// How to open a database.
@@ -34,6 +37,7 @@ pub struct Mongo {
     pub(crate) options: Options,
     pub(crate) positions: Positions,
     pub(crate) news: watch::Sender<()>,
+    pub(crate) turns: Turns,
     /// Tells others that this process lives, until this is dropped.
     pub(crate) heartbeat: Option<JoinHandle<()>>,
 }
@@ -50,9 +54,24 @@ impl Mongo {
         self.run("ping", async { Ok(self.database.run_command(bson::doc! { "ping": 1 }).await.map(drop)?) }).await
     }
 
-    /// The name of the database, as the address gives it.
-    pub fn name(&self) -> &str {
-        self.database.name()
+    /// Tells others that this process has ended, and lets go of the connections. Afterwards every call fails.
+    pub async fn close(&self) {
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.abort();
+        }
+        if let Err(error) = self.run("close", instances::end(self)).await {
+            // Others find out by its silence.
+            tracing::debug!(error = &error as &dyn std::error::Error, "MongoDB was not told of the end");
+        }
+        self.client.clone().shutdown().await;
+    }
+
+    /// Whether another process has the database open, or died within the last ten seconds.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn has_others(&self) -> Result<bool> {
+        self.run("instances.others", instances::others_live(self)).await
     }
 
     /// Where documents of this kind lie: the only place that knows which database an area has.
@@ -90,6 +109,13 @@ impl Mongo {
         metrics::histogram!("echo_store_seconds", "backend" => "mongo", "op" => op, "outcome" => outcome(&result))
             .record(started.elapsed());
         result
+    }
+}
+
+/// As an operator reads it: without user and password.
+impl fmt::Display for Mongo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "database {} of MongoDB at {}", self.database.name(), self.hosts)
     }
 }
 

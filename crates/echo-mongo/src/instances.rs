@@ -43,6 +43,22 @@ async fn beat(instances: &Collection<InstanceRow>, id: &Binary) -> mongodb::erro
     instances.update_one(doc! { "_id": id }, seen).upsert(true).await.map(drop)
 }
 
+/// This process has ended.
+pub(crate) async fn end(mongo: &Mongo) -> Outcome<()> {
+    let own = doc! { "_id": binary(&mongo.options.instance) };
+    mongo.collection::<InstanceRow>(&INSTANCES).delete_one(own).await?;
+    Ok(())
+}
+
+/// Whether any other process was seen lately.
+pub(crate) async fn others_live(mongo: &Mongo) -> Outcome<bool> {
+    let instances = mongo.collection::<InstanceRow>(&INSTANCES);
+    let id = binary(&mongo.options.instance);
+    let Some(own) = instances.find_one(doc! { "_id": &id }).await? else { return Ok(true) };
+    let dead = DateTime::from_millis(own.seen.timestamp_millis() - DEAD_AFTER_MILLIS);
+    Ok(instances.find_one(doc! { "seen": { "$gt": dead }, "_id": { "$ne": id } }).await?.is_some())
+}
+
 /// Whether that process was seen lately, as measured by when this one was.
 pub(crate) async fn lives(mongo: &Mongo, process: &Binary) -> Outcome<bool> {
     let instances = mongo.collection::<InstanceRow>(&INSTANCES);

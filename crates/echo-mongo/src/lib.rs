@@ -15,6 +15,7 @@ mod indexes;
 mod instances;
 mod opening;
 mod transaction;
+mod turns;
 mod users;
 
 pub use auth::MongoAccounts;

@@ -10,7 +10,7 @@ use mongodb::{
 };
 use tokio::sync::watch;
 
-use crate::{Mongo, OpenError, Options, database, error, events::Positions, indexes, instances};
+use crate::{Mongo, OpenError, Options, database, error, events::Positions, indexes, instances, turns::Turns};
 
 /// What the database is called when the address does not say.
 const DATABASE: &str = "echo";
@@ -36,6 +36,7 @@ impl Mongo {
             positions: Positions::new(options.instance),
             options,
             news: watch::Sender::new(()),
+            turns: Turns::new(),
             heartbeat: None,
         };
         mongo.require_transactions().await?;

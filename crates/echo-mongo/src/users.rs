@@ -10,7 +10,7 @@ use bson::{DateTime, Document, doc, oid::ObjectId};
 use echo_domain::{
     Event, FollowId, IdMap, Page, PageRequest, Result, Timestamp, UserId,
     media::Picture,
-    users::{Bio, Follow, Name, Profile, ProfileChange, ProfileStore, Relation, Search, parts},
+    users::{Bio, Follow, Following, Name, Profile, ProfileChange, ProfileStore, Relation, Search, parts},
 };
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::Collection;
@@ -39,6 +39,7 @@ struct ProfileRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     picture: Option<PictureRow>,
     followers: i64,
+    most_followers: i64,
     following: i64,
     created: DateTime,
     updated: DateTime,
@@ -74,6 +75,7 @@ impl ProfileStore for MongoProfiles {
 
     async fn follow(&self, id: FollowId, follower: UserId, followee: UserId, max: u64) -> Result<()> {
         let work = async {
+            let _turns = self.0.turns.take(&[oid(follower), oid(followee)]).await;
             let given = (id, follower, followee, max);
             let followed = self.0.together(given, |tx, &(id, follower, followee, max)| {
                 follows::add(tx, id, follower, followee, max).boxed()
@@ -84,11 +86,12 @@ impl ProfileStore for MongoProfiles {
     }
 
     async fn unfollow(&self, follower: UserId, followee: UserId) -> Result<()> {
-        self.0
-            .transaction("profiles.unfollow", (follower, followee), |tx, &(follower, followee)| {
-                follows::remove(tx, follower, followee).boxed()
-            })
-            .await
+        let work = async {
+            let _turns = self.0.turns.take(&[oid(follower), oid(followee)]).await;
+            let given = (follower, followee);
+            self.0.together(given, |tx, &(follower, followee)| follows::remove(tx, follower, followee).boxed()).await
+        };
+        self.0.run("profiles.unfollow", work).await
     }
 
     async fn relation(&self, viewer: UserId, other: UserId) -> Result<Relation> {
@@ -108,7 +111,7 @@ impl ProfileStore for MongoProfiles {
         self.0.run("profiles.following", follows::following(&self.0, user, page)).await
     }
 
-    async fn all_following(&self, user: UserId) -> Result<Vec<UserId>> {
+    async fn all_following(&self, user: UserId) -> Result<Arc<Following>> {
         self.0.run("profiles.all_following", follows::all_following(&self.0, user)).await
     }
 
@@ -120,7 +123,7 @@ impl ProfileStore for MongoProfiles {
 }
 
 async fn insert(mongo: &Mongo, profile: &Profile) -> Outcome<()> {
-    let row = Profile { followers: 0, following: 0, ..profile.clone() };
+    let row = Profile { followers: 0, most_followers: 0, following: 0, ..profile.clone() };
     let mut document = bson::serialize_to_document(&ProfileRow::of(&row))?;
     document.insert("parts", parts_of(profile));
     let inserted = mongo.collection::<Document>(&PROFILES).insert_one(document).await.map_err(Failure::from);
@@ -199,6 +202,7 @@ impl ProfileRow {
             bio: profile.bio.clone(),
             picture: picture.map(|it| PictureRow { media: oid(it.media), location: it.location.clone() }),
             followers: column(profile.followers),
+            most_followers: column(profile.most_followers),
             following: column(profile.following),
             created: date(profile.created),
             updated: date(profile.updated),
@@ -213,6 +217,7 @@ impl ProfileRow {
             bio: self.bio,
             picture: self.picture.map(|it| Picture { media: id(it.media), location: it.location }),
             followers: count(self.followers)?,
+            most_followers: count(self.most_followers)?,
             following: count(self.following)?,
             created: time(self.created),
             updated: time(self.updated),

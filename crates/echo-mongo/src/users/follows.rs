@@ -1,9 +1,11 @@
 //! Who follows whom, counted at both ends.
 
+use std::{collections::HashMap, sync::Arc};
+
 use bson::{Document, doc, oid::ObjectId};
 use echo_domain::{
     Error, FollowId, Page, PageRequest, UserId,
-    users::{Follow, user_not_found},
+    users::{Follow, Followee, Following, user_not_found},
 };
 use futures_util::TryStreamExt;
 use mongodb::Collection;
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Mongo,
-    collections::FOLLOWS,
+    collections::{FOLLOWS, PROFILES},
     documents::{before, count, id, limit as at_most, oid, one_more},
     error::{Failure, Outcome},
     transaction::Tx,
@@ -27,13 +29,25 @@ struct FollowRow {
     followee: ObjectId,
 }
 
+/// How many followed somebody at most.
+#[derive(Debug, Deserialize)]
+struct Popularity {
+    #[serde(rename = "_id")]
+    id: ObjectId,
+    most_followers: i64,
+}
+
 /// Adds the follow and counts it at both ends. First where most come together: who comes second is told so before it has
 /// done anything in vain.
 pub(super) async fn add(mut tx: Tx<'_>, id: FollowId, follower: UserId, followee: UserId, max: u64) -> Outcome<()> {
-    if count_by(&mut tx, "followers", &[oid(followee)], 1).await? == 0 {
+    let profiles = profiles(tx.mongo);
+    let one_more = doc! { "$add": ["$followers", 1_i64] };
+    let most = doc! { "$max": ["$most_followers", &one_more] };
+    let change = vec![doc! { "$set": { "followers": one_more, "most_followers": most } }];
+    let counted = profiles.update_one(doc! { "_id": oid(followee) }, change).session(&mut *tx.session).await?;
+    if counted.matched_count == 0 {
         return Err(user_not_found().into());
     }
-    let profiles = profiles(tx.mongo);
     let counted = profiles.find_one_and_update(doc! { "_id": oid(follower) }, doc! { "$inc": { "following": 1_i64 } });
     let before = counted.projection(visible()).session(&mut *tx.session).await?.ok_or_else(user_not_found)?;
     let row = FollowRow { id: oid(id), follower: oid(follower), followee: oid(followee) };
@@ -59,8 +73,7 @@ pub(super) async fn remove(mut tx: Tx<'_>, follower: UserId, followee: UserId) -
         return Err(Error::conflict("not_following", "You do not follow this user").into());
     }
     count_by(&mut tx, "followers", &[oid(followee)], -1).await?;
-    count_by(&mut tx, "following", &[oid(follower)], -1).await?;
-    Ok(())
+    count_by(&mut tx, "following", &[oid(follower)], -1).await
 }
 
 pub(super) async fn exists(mongo: &Mongo, follower: UserId, followee: UserId) -> Outcome<bool> {
@@ -87,9 +100,19 @@ pub(super) async fn following(
     Ok(Page::cut(follows.collect(), page.limit, |follow: &Follow| follow.id))
 }
 
-pub(super) async fn all_following(mongo: &Mongo, user: UserId) -> Outcome<Vec<UserId>> {
+pub(super) async fn all_following(mongo: &Mongo, user: UserId) -> Outcome<Arc<Following>> {
     let rows: Vec<_> = follows(mongo).find(doc! { "follower": oid(user) }).await?.try_collect().await?;
-    Ok(rows.into_iter().map(|row| id(row.followee)).collect())
+    let followees: Vec<_> = rows.iter().map(|row| row.followee).collect();
+    let profiles = mongo.collection::<Popularity>(&PROFILES);
+    let asked = profiles.find(doc! { "_id": { "$in": followees } }).projection(doc! { "most_followers": 1 });
+    let known: Vec<_> = asked.await?.try_collect().await?;
+    let known: HashMap<_, _> = known.into_iter().map(|it| (it.id, it.most_followers)).collect();
+    let followee = |row: FollowRow| {
+        // Of a profile that is just being erased, the follows are still there.
+        let most_followers = count(known.get(&row.followee).copied().unwrap_or(0))?;
+        Ok((id(row.id), Followee { user: id(row.followee), most_followers }))
+    };
+    Ok(Arc::new(Following::of(rows.into_iter().map(followee).collect::<Outcome<Vec<_>>>()?)))
 }
 
 /// Removes the profile and up to so many of its follows, in either direction.
@@ -118,14 +141,14 @@ async fn erase_end(tx: &mut Tx<'_>, end: Document, limit: usize) -> Outcome<Vec<
     Ok(rows)
 }
 
-/// Counts at those profiles that are there. Returns how many are.
-async fn count_by(tx: &mut Tx<'_>, field: &str, users: &[ObjectId], by: i64) -> Outcome<u64> {
-    if users.is_empty() {
-        return Ok(0);
+/// Counts at those profiles that are there.
+async fn count_by(tx: &mut Tx<'_>, field: &str, users: &[ObjectId], by: i64) -> Outcome<()> {
+    if !users.is_empty() {
+        let change = doc! { "$inc": { field: by } };
+        let profiles = profiles(tx.mongo);
+        profiles.update_many(doc! { "_id": { "$in": users } }, change).session(&mut *tx.session).await?;
     }
-    let profiles = profiles(tx.mongo);
-    let counted = profiles.update_many(doc! { "_id": { "$in": users } }, doc! { "$inc": { field: by } });
-    Ok(counted.session(&mut *tx.session).await?.matched_count)
+    Ok(())
 }
 
 async fn newest(mongo: &Mongo, end: Document, page: PageRequest<FollowId>) -> Outcome<Vec<FollowRow>> {

@@ -5,8 +5,23 @@ use std::time::Duration;
 use crate::indexes::{Declared, Index, Sharding};
 
 /// All of them, as they are ensured at open.
-pub(crate) const ALL: &[&Declared] =
-    &[&EVENTS, &EVENTS_SET_ASIDE, &INSTANCES, &REQUESTS, &ACCOUNTS, &SESSIONS, &PROFILES, &FOLLOWS];
+pub(crate) const ALL: &[&Declared] = &[
+    &EVENTS,
+    &EVENTS_SET_ASIDE,
+    &INSTANCES,
+    &REQUESTS,
+    &ACCOUNTS,
+    &SESSIONS,
+    &PROFILES,
+    &FOLLOWS,
+    &POSTS,
+    &POST_WRITERS,
+    &POST_TOTALS,
+    &LIKES,
+    &COMMENTS,
+    &MEDIA,
+    &MEDIA_WRITERS,
+];
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
@@ -134,4 +149,95 @@ pub(crate) const FOLLOWS: Declared = Declared {
         Index::on("followee", &[("followee", 1), ("_id", -1)]),
     ],
     sharding: Sharding::Ranged(&["follower", "followee"]),
+};
+
+// Posts, their likes and comments, and how many there are of each.
+
+/// By author: what somebody published lies on one shard. An id is unique on its shard alone, which is enough, since no id
+/// is given to posts of two authors.
+pub(crate) const POSTS: Declared = Declared {
+    name: "posts",
+    required: &[
+        ("_id", "objectId"),
+        ("author", "objectId"),
+        ("created", "date"),
+        ("content", "array"),
+        ("like_count", "long"),
+        ("comment_count", "long"),
+        ("newest_likes", "array"),
+        ("newest_comments", "array"),
+    ],
+    optional: &[],
+    indexes: &[Index::on("author", &[("author", 1), ("_id", -1)])],
+    sharding: Sharding::Hashed("author"),
+};
+
+/// Who published, liked or commented: how many posts they have, and whether they are barred.
+pub(crate) const POST_WRITERS: Declared = Declared {
+    name: "post_writers",
+    required: &[("_id", "objectId")],
+    optional: &[("posts", "long"), ("traces", "long"), ("barred", "bool")],
+    indexes: &[],
+    sharding: Sharding::Hashed("_id"),
+};
+
+/// Small: the number of all posts, in a few parts.
+pub(crate) const POST_TOTALS: Declared = Declared {
+    name: "post_totals",
+    required: &[("_id", "int"), ("posts", "long")],
+    optional: &[],
+    indexes: &[],
+    sharding: Sharding::Unsharded,
+};
+
+/// By post: the likes of a post lie on one shard, those of a user on any.
+pub(crate) const LIKES: Declared = Declared {
+    name: "likes",
+    required: &[("_id", "objectId"), ("post", "objectId"), ("user", "objectId")],
+    optional: &[],
+    indexes: &[
+        Index::on("pair", &[("post", 1), ("user", 1)]).unique(),
+        Index::on("post", &[("post", 1), ("_id", -1)]),
+        Index::on("user", &[("user", 1), ("post", -1)]),
+    ],
+    sharding: Sharding::Hashed("post"),
+};
+
+/// By post, as the likes.
+pub(crate) const COMMENTS: Declared = Declared {
+    name: "comments",
+    required: &[
+        ("_id", "objectId"),
+        ("post", "objectId"),
+        ("author", "objectId"),
+        ("content", "string"),
+        ("created", "date"),
+    ],
+    optional: &[],
+    indexes: &[Index::on("post", &[("post", 1), ("_id", -1)]), Index::on("author", &[("author", 1), ("_id", -1)])],
+    sharding: Sharding::Hashed("post"),
+};
+
+// Media: images, who uploaded them, and what shows them. The doomed ones are on their way out.
+
+pub(crate) const MEDIA: Declared = Declared {
+    name: "media",
+    required: &[("_id", "objectId"), ("account", "objectId"), ("image", "object"), ("doomed", "bool")],
+    optional: &[("holder", "string"), ("expires", "date")],
+    indexes: &[
+        Index::on("account", &[("account", 1), ("doomed", 1), ("_id", -1)]),
+        Index::on("holder", &[("holder", 1)]),
+        Index::on("expires", &[("doomed", 1), ("expires", 1)]),
+        Index::on("doomed", &[("doomed", 1), ("_id", 1)]),
+    ],
+    sharding: Sharding::Hashed("_id"),
+};
+
+/// Who uploaded images, and whether they are barred.
+pub(crate) const MEDIA_WRITERS: Declared = Declared {
+    name: "media_writers",
+    required: &[("_id", "objectId")],
+    optional: &[("images", "long"), ("barred", "bool")],
+    indexes: &[],
+    sharding: Sharding::Hashed("_id"),
 };

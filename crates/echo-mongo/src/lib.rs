@@ -5,6 +5,7 @@
 //! has one store on top of it, and touches only its own collections, which `indexes.rs` declares.
 
 mod auth;
+mod bars;
 mod collections;
 mod database;
 mod documents;
@@ -13,7 +14,9 @@ mod events;
 mod idempotency;
 mod indexes;
 mod instances;
+mod media;
 mod opening;
+mod posts;
 mod transaction;
 mod turns;
 mod users;
@@ -23,4 +26,6 @@ pub use database::{Mongo, Options};
 pub use error::OpenError;
 pub use events::MongoEvents;
 pub use idempotency::MongoIdempotency;
+pub use media::MongoMedia;
+pub use posts::MongoPosts;
 pub use users::MongoProfiles;

@@ -18,6 +18,7 @@ mod media;
 mod opening;
 mod posts;
 mod transaction;
+mod transfer;
 mod turns;
 mod users;
 
@@ -28,4 +29,5 @@ pub use events::MongoEvents;
 pub use idempotency::MongoIdempotency;
 pub use media::MongoMedia;
 pub use posts::MongoPosts;
+pub use transfer::MongoTransfer;
 pub use users::MongoProfiles;

@@ -35,7 +35,7 @@ use crate::{
     system::{self, SystemClock},
 };
 
-pub(crate) use records::Records;
+pub(crate) use records::{CONSUMERS, Records};
 use shared::Shared;
 
 /// Requests that run at a time; more are turned away.

@@ -15,12 +15,13 @@ use crate::{
     app::{PASSWORD, eventually, ids, text},
     cli::{complaint, said},
     echod::{OwnServer, echod, own_folder, run},
-    legacy::{LegacyDatabase, id, moment, post, user},
+    legacy::{id, moment, post, user},
+    mongo::OwnDatabase,
 };
 
 const PICTURE: &str = "https://res.cloudinary.com/echo/image/upload/v1620000000/posts/sunset.jpg";
 
-fn import(data: &Path, legacy: &LegacyDatabase, more: &[&str]) -> Output {
+fn import(data: &Path, legacy: &OwnDatabase, more: &[&str]) -> Output {
     run(echod(data).args(["import-legacy", &legacy.address]).args(more), "")
 }
 
@@ -41,8 +42,8 @@ const fn people() -> [u32; 6] {
 }
 
 /// What races, older versions and people with a shell left behind.
-async fn hostile() -> LegacyDatabase {
-    let legacy = LegacyDatabase::new().await;
+async fn hostile() -> OwnDatabase {
+    let legacy = OwnDatabase::new().await;
     let [ana, ben, cleo, late, husk, ghost] = people().map(|n| id(n, n));
     let mut anas = user(ana, "Ana_Lima", &[ben, ben], &[ben, ben, ghost, ana]);
     anas.insert("profilePicture", doc! { "public_id": "profiles/ana", "secure_url": PICTURE });
@@ -93,12 +94,13 @@ async fn everything_that_made_sense_is_there_and_people_sign_in_as_before() {
     let Some(mut server) = OwnServer::start().await else { return };
     server.kill();
     let legacy = hostile().await;
-    let before = legacy.contents().await;
+    let collections = ["users", "posts", "chats", "messages"];
+    let before = legacy.contents(&collections).await;
     let [ana, ben, cleo, late, ..] = people().map(|n| id(n, n).to_hex());
 
     said(&import(&server.data(), &legacy, &[]));
 
-    assert!(legacy.contents().await == before, "the first Echo's database was changed");
+    assert!(legacy.contents(&collections).await == before, "the first Echo's database was changed");
     let examined = server.run(&["doctor"], "");
     assert!(examined.status.success(), "{}", String::from_utf8_lossy(&examined.stdout));
     server.restart();
@@ -168,7 +170,7 @@ async fn what_was_mended_and_left_out_is_told() {
 }
 
 /// Every row of every table, but not how far the import came.
-fn rows(data: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
+pub fn rows(data: &Path) -> BTreeMap<String, Vec<Vec<Cell>>> {
     let connection = Connection::open(data.join("echo.db")).unwrap();
     let tables =
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'transfer'";
@@ -199,9 +201,9 @@ async fn a_second_import_changes_nothing_and_tells_the_same() {
 }
 
 /// Enough of everything to be killed in the middle of it.
-async fn large() -> LegacyDatabase {
+async fn large() -> OwnDatabase {
     const PEOPLE: u32 = 1500;
-    let legacy = LegacyDatabase::new().await;
+    let legacy = OwnDatabase::new().await;
     let all: Vec<ObjectId> = (0..PEOPLE).map(|n| id(n, n)).collect();
     let next = |n: u32, by: u32| all[((n + by) % PEOPLE) as usize];
     let users = (0..PEOPLE).map(|n| {
@@ -250,7 +252,7 @@ fn count(data: &Path, table: &str) -> u64 {
 async fn what_cannot_be_imported_is_refused_in_one_line() {
     let Some(server) = OwnServer::start().await else { return };
     let Some(folder) = own_folder() else { return };
-    let (legacy, nothing) = (hostile().await, LegacyDatabase::new().await);
+    let (legacy, nothing) = (hostile().await, OwnDatabase::new().await);
     let refused = |data: &Path, address: &str| complaint(&run(echod(data).args(["import-legacy", address]), ""));
 
     assert!(refused(folder.path(), &nothing.address).contains("no users"));

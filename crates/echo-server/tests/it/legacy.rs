@@ -1,20 +1,10 @@
-//! Databases as the first Echo left them, on the MongoDB that `ECHO_TEST_MONGODB` names.
+//! Documents as the first Echo kept them.
 
 use std::sync::OnceLock;
 
-use mongodb::{
-    Client, Database,
-    bson::{Bson, DateTime, Document, doc, oid::ObjectId},
-};
+use mongodb::bson::{DateTime, Document, doc, oid::ObjectId};
 
-use crate::app::{PASSWORD, unique};
-
-/// A database of a test's own, which goes with [`LegacyDatabase::drop`].
-pub struct LegacyDatabase {
-    /// Its address, as `echod import-legacy` takes it.
-    pub address: String,
-    database: Database,
-}
+use crate::app::PASSWORD;
 
 /// A moment of the first Echo, so many seconds after the first.
 pub fn moment(seconds: i64) -> DateTime {
@@ -52,46 +42,4 @@ pub fn post(id: ObjectId, user: ObjectId, text: &str, likes: &[ObjectId]) -> Doc
         "_id": id, "user": user, "content": [block], "likes": likes, "comments": [], "createdAt": moment(3),
         "updatedAt": moment(4), "__v": 0,
     }
-}
-
-impl LegacyDatabase {
-    pub async fn new() -> Self {
-        let server = server();
-        let name = unique("legacy");
-        let database = Client::with_uri_str(server).await.unwrap().database(&name);
-        let (hosts, options) = server.rsplit_once('/').unwrap();
-        Self { address: format!("{hosts}/{name}{options}"), database }
-    }
-
-    pub async fn insert(&self, collection: &str, documents: impl IntoIterator<Item = Document>) {
-        self.database.collection(collection).insert_many(documents).await.unwrap();
-    }
-
-    /// Everything in it.
-    pub async fn contents(&self) -> Vec<Bson> {
-        let mut contents = Vec::new();
-        for collection in ["users", "posts", "chats", "messages"] {
-            let mut found = self.database.collection::<Document>(collection).find(doc! {}).await.unwrap();
-            while found.advance().await.unwrap() {
-                contents.push(found.deserialize_current().unwrap().into());
-            }
-        }
-        contents
-    }
-
-    pub async fn drop(self) {
-        self.database.drop().await.unwrap();
-    }
-}
-
-/// With a slash after its hosts.
-fn server() -> &'static str {
-    static SERVER: OnceLock<String> = OnceLock::new();
-    #[expect(clippy::disallowed_methods, reason = "the tests' own setting, no server's")]
-    SERVER.get_or_init(|| {
-        std::env::var("ECHO_TEST_MONGODB").expect(
-            "ECHO_TEST_MONGODB must name a MongoDB, such as mongodb://127.0.0.1:27017/?directConnection=true; \
-             scripts/test starts one",
-        )
-    })
 }

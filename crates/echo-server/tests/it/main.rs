@@ -12,6 +12,7 @@ mod client;
 mod contract;
 mod echod;
 mod legacy;
+mod mongo;
 mod picture;
 mod wire;
 
@@ -32,6 +33,7 @@ mod limits;
 mod media;
 mod media_keeper;
 mod migrate;
+mod moving;
 mod openapi;
 mod people;
 mod posts;

@@ -2,7 +2,7 @@
 
 use echo_domain::{
     Result,
-    transfer::{Checkpoint, Record, Target},
+    transfer::{Checkpoint, Record, Target, insist},
 };
 
 /// Collects records. However many one document makes, only so many are held.
@@ -44,6 +44,6 @@ impl<'a> Intake<'a> {
     }
 
     async fn put(&mut self) -> Result<()> {
-        self.target.put(std::mem::take(&mut self.records), &self.settled).await
+        insist(self.target, std::mem::take(&mut self.records), &self.settled).await
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-use super::{Checkpoint, Key, Kind, Source, Target};
+use super::{Checkpoint, Key, Kind, Source, Target, insist};
 
 /// How many records go at a time. A post may have a hundred thousand characters.
 const PAGE: usize = 200;
@@ -37,13 +37,13 @@ pub async fn copy(
             let page = source.page(kind, after.as_ref(), PAGE).await?;
             let Some(last) = page.last() else { break };
             let (key, n_records) = (last.key(), page.len());
-            target.put(page, &checkpoint(name, kind, Some(key.clone()))?).await?;
+            insist(target, page, &checkpoint(name, kind, Some(key.clone()))?).await?;
             moved(kind, n_records as u64);
             after = Some(key);
         }
         after = None;
     }
-    target.put(Vec::new(), &Checkpoint { source: name.to_owned(), done: true, place: String::new() }).await
+    insist(target, Vec::new(), &Checkpoint { source: name.to_owned(), done: true, place: String::new() }).await
 }
 
 fn checkpoint(name: &str, kind: Kind, after: Option<Key>) -> Result<Checkpoint> {

@@ -11,4 +11,4 @@ mod store;
 pub use copy::copy;
 pub use diff::{Compared, Side, compare};
 pub use record::{Follow, Key, Kind, Record, Request, SetAside};
-pub use store::{Checkpoint, Source, Standing, Target, name_of, standing};
+pub use store::{Checkpoint, Source, Standing, Target, insist, name_of, standing};

@@ -1,9 +1,11 @@
 //! Where records come from and where they go.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Error, Result};
 
 use super::{Key, Kind, Record};
 
@@ -21,7 +23,8 @@ pub trait Source: Send + Sync {
 #[async_trait]
 pub trait Target: Source {
     /// Adds the records that are not there yet, and remembers the checkpoint: all of it or nothing. What is there stays as
-    /// it is, so that putting the same again changes nothing.
+    /// it is, so that putting the same again changes nothing. Profiles come before follows, and posts before what is left
+    /// on them.
     ///
     /// # Errors
     /// [`crate::Error::Conflict`] when an account is called as another is.
@@ -51,6 +54,20 @@ pub enum Standing {
     Begun(Checkpoint),
     /// It has something else.
     Taken,
+}
+
+/// Puts the records, and tries it again while the target does not answer: a long transfer outlives an election.
+///
+/// # Errors
+/// Of the target, the last time.
+pub async fn insist(target: &dyn Target, records: Vec<Record>, reached: &Checkpoint) -> Result<()> {
+    for pause in [1, 2, 4, 8].map(Duration::from_secs) {
+        match target.put(records.clone(), reached).await {
+            Err(Error::Unavailable { .. }) => tokio::time::sleep(pause).await,
+            done => return done,
+        }
+    }
+    target.put(records, reached).await
 }
 
 /// How the target stands to the source of this name.

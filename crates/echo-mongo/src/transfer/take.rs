@@ -47,7 +47,7 @@ async fn add(tx: &mut Tx<'_>, kind: Kind, documents: Vec<Document>) -> Outcome<(
         Kind::Sessions => drop(insert(tx, &SESSIONS, by_id, documents).await?),
         Kind::Profiles => drop(insert(tx, &PROFILES, by_id, documents).await?),
         Kind::Follows => {
-            let added = insert(tx, &FOLLOWS, &["follower", "followee"], documents).await?;
+            let added = insert(tx, &FOLLOWS, by_id, documents).await?;
             users::count_follows(tx, &tally(&added, "follower")?, &tally(&added, "followee")?).await?;
         }
         Kind::Posts => {
@@ -55,7 +55,7 @@ async fn add(tx: &mut Tx<'_>, kind: Kind, documents: Vec<Document>) -> Outcome<(
             posts::count_posts(tx, &ids(&added, "_id")?, &tally(&added, "author")?).await?;
         }
         Kind::Likes => {
-            let added = insert(tx, &LIKES, &["post", "user"], documents).await?;
+            let added = insert(tx, &LIKES, by_id, documents).await?;
             posts::count_added(tx, &LIKE, added).await?;
         }
         Kind::Comments => {
@@ -128,7 +128,8 @@ fn request_document(request: &Request) -> Document {
     document
 }
 
-/// Inserts those that are not there by the fields that are unique together. Returns these.
+/// Inserts those that are not there by the fields that are unique together, and returns them. A follow and a like are
+/// known by their ids as well as by whose they are: a transfer never makes another for the same.
 async fn insert(
     tx: &mut Tx<'_>,
     declared: &Declared,
@@ -139,9 +140,13 @@ async fn insert(
     let names = |document: &Document| -> Document {
         unique.iter().filter_map(|field| Some(((*field).to_owned(), document.get(field)?.clone()))).collect()
     };
-    let wanted: Vec<_> = documents.iter().map(names).collect();
-    let fields: Document = unique.iter().map(|field| ((*field).to_owned(), Bson::from(1))).collect();
-    let mut found = kept.find(doc! { "$or": wanted }).projection(fields).session(&mut *tx.session).await?;
+    let (mut wanted, mut fields) = (Document::new(), Document::new());
+    for field in unique {
+        let values: Vec<_> = documents.iter().filter_map(|document| document.get(field)).collect();
+        wanted.insert(*field, doc! { "$in": values });
+        fields.insert(*field, 1);
+    }
+    let mut found = kept.find(wanted).projection(fields).session(&mut *tx.session).await?;
     let mut there: Vec<Document> = found.stream(&mut *tx.session).map_ok(|row| names(&row)).try_collect().await?;
     let mut new = Vec::new();
     for document in documents {

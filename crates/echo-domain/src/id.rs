@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize, Serializer, ser};
 
 use crate::Timestamp;
 
-/// Twelve bytes: 4 of seconds since 1970, 5 of the process, 3 of a counter (BSON specification, ObjectId).
-/// Written as 24 lower-case hex digits; orders by time.
+/// Twelve bytes: 4 of seconds since 1970, 5 that tell sources apart, 3 of a counter (BSON specification, ObjectId). The
+/// first two of the five are the milliseconds here: lists are ordered by id, and several processes write to them within
+/// a second. Written as 24 lower-case hex digits; orders by time.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 #[serde(try_from = "String")]
 pub struct RawId([u8; 12]);
@@ -153,27 +154,31 @@ ids!(
     MediaId,
 );
 
-/// Makes ids that no other source makes. They grow from second to second, and within one as long as the counter does not
-/// wrap, which it does every 16 million ids.
+/// Makes ids that no other source makes. They grow from millisecond to millisecond, whichever source makes them, as far
+/// as clocks agree; within one, those of one source do as long as its counter does not wrap, which it does every 16
+/// million ids.
 #[derive(Debug)]
 pub struct IdSource {
-    process: [u8; 5],
+    process: [u8; 3],
     counter: AtomicU32,
 }
 
 impl IdSource {
-    /// `process` must be random: it keeps ids apart that are made elsewhere in the same second.
-    pub const fn new(process: [u8; 5]) -> Self {
-        Self { process, counter: AtomicU32::new(0) }
+    /// `process` and `count`, from which the counter goes on, must be random: they keep ids apart that are made elsewhere
+    /// in the same millisecond.
+    pub const fn new(process: [u8; 3], count: u32) -> Self {
+        Self { process, counter: AtomicU32::new(count) }
     }
 
     /// A new id of whatever kind is asked for, made at `now`.
     pub fn next<T: From<RawId>>(&self, now: Timestamp) -> T {
         let seconds = u32::try_from(now.millis() / 1000).unwrap_or(u32::MAX).to_be_bytes();
+        let millis = u16::try_from(now.millis() % 1000).unwrap_or(0).to_be_bytes();
         let [_, count @ ..] = self.counter.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let mut bytes = [0; 12];
         bytes[..4].copy_from_slice(&seconds);
-        bytes[4..9].copy_from_slice(&self.process);
+        bytes[4..6].copy_from_slice(&millis);
+        bytes[6..9].copy_from_slice(&self.process);
         bytes[9..].copy_from_slice(&count);
         RawId(bytes).into()
     }
@@ -185,17 +190,26 @@ mod tests {
 
     #[test]
     fn an_id_reads_back_as_it_was_written() {
-        let id: PostId = IdSource::new([1, 2, 3, 4, 255]).next(Timestamp::from_millis(1_700_000_000_000));
+        let id: PostId = IdSource::new([1, 4, 255], 7).next(Timestamp::from_millis(1_700_000_000_258));
 
-        assert_eq!(id.to_string(), "6553f10001020304ff000000");
+        assert_eq!(id.to_string(), "6553f10001020104ff000007");
         assert_eq!(id.to_string().parse(), Ok(id));
         assert_eq!(id.0.created(), Timestamp::from_millis(1_700_000_000_000));
     }
 
     #[test]
     fn ids_grow() {
-        let source = IdSource::new([9; 5]);
+        let source = IdSource::new([9; 3], 0);
         let ids: Vec<RawId> = (0..1000).map(|_| source.next(Timestamp::from_millis(5_000))).collect();
+
+        assert!(ids.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn ids_of_several_sources_grow_from_millisecond_to_millisecond() {
+        let sources = [IdSource::new([9; 3], 5), IdSource::new([1; 3], 0)];
+        let at = |n: i64| sources[usize::try_from(n % 2).unwrap()].next(Timestamp::from_millis(5_990 + n));
+        let ids: Vec<RawId> = (0..1000).map(at).collect();
 
         assert!(ids.is_sorted_by(|a, b| a < b));
     }

@@ -14,10 +14,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-/// Something that Echo cannot do without.
+/// Something that Echo stands on.
 #[async_trait]
 pub trait Dependency: Send + Sync {
     fn name(&self) -> &'static str;
+
+    /// Whether nothing works without it.
+    fn is_needed(&self) -> bool {
+        true
+    }
 
     /// # Errors
     /// When it does not work.
@@ -74,7 +79,7 @@ async fn ready(State(dependencies): State<Arc<[Arc<dyn Dependency>]>>) -> Respon
         let works = works.unwrap_or_else(|_| Err(Error::internal("it takes too long")));
         if let Err(error) = &works {
             tracing::warn!(dependency = dependency.name(), error = error as &dyn std::error::Error, "not ready");
-            ready = false;
+            ready &= !dependency.is_needed();
         }
         told.insert(dependency.name(), if works.is_ok() { "ok" } else { "unavailable" });
     }

@@ -27,6 +27,13 @@ pub struct Options {
     /// Tells this run of the server from any other. A request that another run left unfinished is begun anew once that
     /// run has not been seen for ten seconds.
     pub instance: [u8; 16],
+    /// No call takes longer, whatever the driver tries in between.
+    pub longest_call: Duration,
+}
+
+impl Options {
+    /// What `longest_call` is, unless there is a reason.
+    pub const LONGEST_CALL: Duration = Duration::from_secs(10);
 }
 
 /// An open database. Other processes have it open, too.
@@ -38,12 +45,9 @@ pub struct Mongo {
     pub(crate) positions: Positions,
     pub(crate) news: watch::Sender<()>,
     pub(crate) turns: Turns,
-    /// Tells others that this process lives, until this is dropped.
+    /// Tells others that this process lives.
     pub(crate) heartbeat: Option<JoinHandle<()>>,
 }
-
-/// No call takes longer, whatever the driver tries in between.
-pub(crate) const LONGEST_CALL: Duration = Duration::from_secs(10);
 
 impl Mongo {
     /// Whether it answers, and has a primary that can be written to.
@@ -112,7 +116,7 @@ impl Mongo {
         let started = Instant::now();
         let span = tracing::debug_span!("store", store.backend = "mongo", store.op = op);
         // Boxed: the driver's futures are large, and there is one of them in every call.
-        let work = Box::pin(tokio::time::timeout(LONGEST_CALL, work.instrument(span)));
+        let work = Box::pin(tokio::time::timeout(self.options.longest_call, work.instrument(span)));
         let result = match work.await {
             Ok(done) => done.map_err(Error::from),
             Err(_) => Err(unavailable("the call took too long")),

@@ -1,8 +1,8 @@
 //! The event log: an outbox, written in the transactions that the events tell of.
 
-use std::{
-    sync::Arc,
-    sync::atomic::{AtomicI64, Ordering},
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
 };
 
 use async_trait::async_trait;
@@ -17,7 +17,7 @@ use crate::{
     Mongo,
     collections::{EVENTS, EVENTS_SET_ASIDE},
     documents::{date, limit as at_most},
-    error::Outcome,
+    error::{Failure, Outcome, unavailable},
     transaction::Tx,
 };
 
@@ -53,9 +53,18 @@ pub(crate) async fn append(tx: &mut Tx<'_>, event: &Event) -> Outcome<()> {
         waiting: tx.mongo.options.consumers.iter().map(|name| (*name).to_owned()).collect(),
     };
     let inserted = tx.mongo.collection(&EVENTS).insert_one(row).session(&mut *tx.session).await;
-    inserted?;
+    inserted.map_err(Failure::from).map_err(taken)?;
     tx.announce();
     Ok(())
+}
+
+/// Two processes have made the same position, which takes the same twenty bits in the same millisecond: the call can be
+/// made again.
+fn taken(failure: Failure) -> Failure {
+    match failure.duplicate() {
+        Some("position") => unavailable("the position of an event is taken").into(),
+        _ => failure,
+    }
 }
 
 /// Makes positions: milliseconds since 1970 and twenty bits that differ from process to process. They grow within a
@@ -193,10 +202,8 @@ async fn set_aside(tx: Tx<'_>, consumer: &str, failed: &Recorded, reason: &str) 
 /// deleted: somebody waits for it.
 async fn trim(mongo: &Mongo, consumers: &[&'static str], limit: usize) -> Outcome<usize> {
     let events = mongo.collection::<EventRow>(&EVENTS);
-    let mut done = doc! { "waiting": { "$nin": consumers } };
-    if let Some(first) = first_waited_for(&events, consumers).await? {
-        done.insert("position", doc! { "$lt": first });
-    }
+    let first = first_waited_for(&events, consumers).await?.unwrap_or(i64::MAX);
+    let mut done = doc! { "position": { "$lt": first }, "waiting": { "$nin": consumers } };
     let oldest = events.find(done.clone()).sort(doc! { "position": 1 }).limit(at_most(limit));
     let rows: Vec<_> = oldest.await?.try_collect().await?;
     let positions: Vec<_> = rows.iter().map(|row| row.position).collect();
@@ -221,4 +228,23 @@ fn positions(events: &[Recorded]) -> Vec<i64> {
 
 fn column(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_grow_within_a_process_and_differ_between_two() {
+        let [one, other] = [[1; 16], [2; 16]].map(Positions::new);
+
+        let made: Vec<_> = (0..1000).flat_map(|_| [one.next(), other.next()]).collect();
+
+        for of_one in [0, 1] {
+            assert!(made.iter().skip(of_one).step_by(2).is_sorted_by(|a, b| a < b));
+        }
+        let different: std::collections::BTreeSet<_> = made.iter().collect();
+        assert_eq!(different.len(), made.len());
+        assert_eq!(made[0] & 0xf_ffff, 0x1_0101);
+    }
 }

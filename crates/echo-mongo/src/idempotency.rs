@@ -9,14 +9,14 @@ use echo_domain::{
     idempotency::{Begun, Fingerprint, IdempotencyStore, RequestKey},
 };
 use futures_util::TryStreamExt;
-use mongodb::Collection;
+use mongodb::{Collection, options::ReadConcern};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Mongo,
     collections::REQUESTS,
     documents::{binary, date, id, limit as at_most, oid},
-    error::Outcome,
+    error::{Failure, Outcome},
     instances,
 };
 
@@ -30,7 +30,9 @@ pub(crate) struct RequestRow {
     pub(crate) fingerprint: Binary,
     pub(crate) seed: ObjectId,
     /// Who does it now.
+    #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<Binary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reply: Option<Binary>,
     pub(crate) begun: DateTime,
 }
@@ -71,12 +73,23 @@ async fn begin(
     now: Timestamp,
 ) -> Outcome<Begun> {
     let own = binary(&mongo.options.instance);
-    let first = doc! {
-        "fingerprint": binary(fingerprint), "seed": oid(seed), "process": &own, "begun": date(now),
+    let first = RequestRow {
+        key: binary(key),
+        fingerprint: binary(fingerprint),
+        seed: oid(seed),
+        process: Some(own.clone()),
+        reply: None,
+        begun: date(now),
     };
-    let first = doc! { "$setOnInsert": first };
-    let found = requests(mongo).find_one_and_update(doc! { "_id": binary(key) }, first).upsert(true).await?;
-    let Some(request) = found else { return Ok(Begun::First { seed }) };
+    match requests(mongo).insert_one(first).await.map_err(Failure::from) {
+        Ok(_) => return Ok(Begun::First { seed }),
+        Err(failure) if failure.duplicate().is_some() => {}
+        Err(failure) => return Err(failure),
+    }
+    // Of now, also if a majority has not got it yet.
+    let begun = requests(mongo).find_one(doc! { "_id": binary(key) }).read_concern(ReadConcern::local()).await?;
+    // Forgotten just now: whoever asks again begins anew.
+    let Some(request) = begun else { return Ok(Begun::Running) };
     if request.fingerprint.bytes != fingerprint {
         return Ok(Begun::Mismatch);
     }

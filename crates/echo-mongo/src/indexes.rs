@@ -42,7 +42,7 @@ pub(crate) enum Sharding {
 pub(crate) struct Index {
     pub name: &'static str,
     pub keys: &'static [(&'static str, i32)],
-    unique: bool,
+    pub unique: bool,
     having: Option<&'static str>,
     expires: Option<Duration>,
 }

@@ -2,7 +2,11 @@
 //! records must agree.
 //!
 //! [`Mongo`] is the engine room: it opens the database, ensures its collections and runs every store's calls. Each area
-//! has one store on top of it, and touches only its own collections, which `indexes.rs` declares.
+//! has one store on top of it, and touches only its own collections, which `collections.rs` declares.
+
+// The tests' fixture, which the tests of the plans share, knows this crate by its name.
+#[cfg(test)]
+extern crate self as echo_mongo;
 
 mod auth;
 mod bars;
@@ -16,7 +20,10 @@ mod indexes;
 mod instances;
 mod media;
 mod opening;
+#[cfg(test)]
+mod plan;
 mod posts;
+mod sharding;
 mod transaction;
 mod transfer;
 mod turns;
@@ -29,5 +36,6 @@ pub use events::MongoEvents;
 pub use idempotency::MongoIdempotency;
 pub use media::MongoMedia;
 pub use posts::MongoPosts;
+pub use sharding::shard_commands;
 pub use transfer::MongoTransfer;
 pub use users::MongoProfiles;

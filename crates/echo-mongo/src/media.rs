@@ -32,6 +32,7 @@ pub struct MongoMedia(pub Arc<Mongo>);
 impl MediaStore for MongoMedia {
     async fn add(&self, media: &Media) -> Result<()> {
         let work = async {
+            let _turns = self.0.turns.take(&[oid(media.account)]).await;
             match self.0.together(media, |tx, &media| add(tx, media).boxed()).await {
                 Err(refused) if refused.duplicate().is_some() && self.exists(media.image.id).await? => Ok(()),
                 added => added,

@@ -10,7 +10,7 @@ use mongodb::{
 };
 use tokio::sync::watch;
 
-use crate::{Mongo, OpenError, Options, database, error, events::Positions, indexes, instances, turns::Turns};
+use crate::{Mongo, OpenError, Options, error, events::Positions, indexes, instances, turns::Turns};
 
 /// What the database is called when the address does not say.
 const DATABASE: &str = "echo";
@@ -25,7 +25,7 @@ impl Mongo {
     /// # Errors
     /// [`OpenError`], which reads as one line for an operator.
     pub async fn open(uri: &str, options: Options) -> Result<Arc<Self>, OpenError> {
-        let client_options = client_options(uri).await?;
+        let client_options = client_options(uri, options.longest_call).await?;
         let hosts = client_options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
         let name = client_options.default_database.clone().unwrap_or_else(|| DATABASE.to_owned());
         let client = Client::with_options(client_options).map_err(|cause| malformed(&cause))?;
@@ -42,7 +42,8 @@ impl Mongo {
         mongo.require_transactions().await?;
         mongo.require_version().await?;
         indexes::ensure(&mongo).await?;
-        mongo.heartbeat = Some(instances::live(&mongo).await.map_err(|cause| mongo.open_error(&cause))?);
+        let heartbeat = instances::live(&mongo).await.map_err(|cause| mongo.open_error(&cause))?;
+        mongo.heartbeat = Some(heartbeat);
         Ok(Arc::new(mongo))
     }
 
@@ -81,13 +82,13 @@ impl Mongo {
             let database = self.database.name().to_owned();
             OpenError::Forbidden { hosts, database, reason: error::describe(cause) }
         } else {
-            OpenError::Unreachable { hosts, reason: error::describe(cause) }
+            OpenError::Unreachable { hosts, reason: nearest(&error::describe(cause)).to_owned() }
         }
     }
 }
 
 /// What the address says, and on top of it what Echo's promises rest on.
-async fn client_options(uri: &str) -> Result<ClientOptions, OpenError> {
+async fn client_options(uri: &str, longest_call: Duration) -> Result<ClientOptions, OpenError> {
     const SECONDS_TO_FIND_A_SERVER: u64 = 2;
     const CONNECTIONS: u32 = 100;
     let mut options = ClientOptions::parse(uri).await.map_err(|cause| malformed(&cause))?;
@@ -98,13 +99,21 @@ async fn client_options(uri: &str) -> Result<ClientOptions, OpenError> {
     options.connect_timeout.get_or_insert(Duration::from_secs(SECONDS_TO_FIND_A_SERVER));
     // An answer means that a majority has it on disk. Not waited for forever: the call fails, the write may come.
     let majority = WriteConcern::builder().w(Acknowledgment::Majority).journal(true);
-    options.write_concern = Some(majority.w_timeout(database::LONGEST_CALL / 2).build());
+    options.write_concern = Some(majority.w_timeout(longest_call / 2).build());
     // Whoever has written reads it.
     options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
     options.read_concern = Some(ReadConcern::majority());
     options.retry_reads = Some(true);
     options.retry_writes = Some(true);
+    #[cfg(test)]
+    crate::plan::note(&mut options);
     Ok(options)
+}
+
+/// What happened at the first server, out of a description of all that were tried.
+fn nearest(description: &str) -> &str {
+    let first = description.split("Error: Kind: ").nth(1).and_then(|rest| rest.split(", labels").next());
+    first.unwrap_or_else(|| description.split(" Topology").next().unwrap_or(description))
 }
 
 /// Never with what the address says, which may be a password at a place where none is expected.

@@ -37,9 +37,6 @@ use traces::{add_comment, remove_comment, set_like, toggle_like};
 /// Keeps posts, likes and comments in MongoDB.
 pub struct MongoPosts(pub Arc<Mongo>);
 
-/// So many parts of the number of all posts: two that are published at once seldom change the same.
-const TOTALS: u8 = 16;
-
 /// Somebody who writes here, with the posts that they have.
 #[derive(Debug, Deserialize)]
 struct WriterRow {
@@ -49,7 +46,8 @@ struct WriterRow {
     posts: i64,
 }
 
-/// A part of the number of all posts.
+/// A part of the number of all posts: of those whose ids end alike, so that two which are published at once seldom
+/// change the same.
 #[derive(Debug, Deserialize)]
 struct TotalRow {
     posts: i64,
@@ -59,6 +57,7 @@ struct TotalRow {
 impl PostStore for MongoPosts {
     async fn add(&self, post: &Post, news: &Event) -> Result<()> {
         let work = async {
+            let _turns = self.0.turns.take(&[oid(post.author), oid(post.id)]).await;
             let added = self.0.together((post, news), |tx, &(post, news)| add(tx, post, news).boxed()).await;
             match added {
                 Err(refused) if refused.duplicate().is_some() && key_of(&self.0, post.id).await?.is_some() => Ok(()),
@@ -88,6 +87,7 @@ impl PostStore for MongoPosts {
     async fn remove(&self, post: PostId, news: &Event) -> Result<bool> {
         let work = async {
             let Some(key) = key_of(&self.0, post).await? else { return Ok(false) };
+            let _turns = self.0.turns.take(&[key.author, key.id]).await;
             self.0.together((key, post, news), |tx, &(key, post, news)| remove(tx, key, post, news).boxed()).await
         };
         self.0.run("posts.remove", work).await
@@ -99,7 +99,7 @@ impl PostStore for MongoPosts {
 
     async fn total(&self) -> Result<u64> {
         let work = async {
-            let parts: Vec<_> = (0..TOTALS).map(i32::from).collect();
+            let parts: Vec<_> = (0..=u8::MAX).map(i32::from).collect();
             let kept = self.0.collection::<TotalRow>(&POST_TOTALS);
             let rows: Vec<_> = kept.find(doc! { "_id": { "$in": parts } }).await?.try_collect().await?;
             count(rows.iter().map(|row| row.posts).sum())
@@ -121,6 +121,7 @@ impl PostStore for MongoPosts {
     async fn set_like(&self, like: Like, liked: bool) -> Result<LikeState> {
         let work = async {
             let post = key_of(&self.0, like.post).await?.ok_or_else(post_not_found)?;
+            let _turns = self.0.turns.take(&[oid(like.user), post.id]).await;
             let given = (post, like, liked);
             self.0.together(given, |tx, &(post, like, liked)| set_like(tx, post, like, liked).boxed()).await
         };
@@ -130,6 +131,7 @@ impl PostStore for MongoPosts {
     async fn toggle_like(&self, like: Like) -> Result<LikeState> {
         let work = async {
             let post = key_of(&self.0, like.post).await?.ok_or_else(post_not_found)?;
+            let _turns = self.0.turns.take(&[oid(like.user), post.id]).await;
             self.0.together((post, like), |tx, &(post, like)| toggle_like(tx, post, like).boxed()).await
         };
         self.0.run("posts.toggle_like", work).await
@@ -162,6 +164,7 @@ impl PostStore for MongoPosts {
     async fn comment(&self, comment: &Comment) -> Result<()> {
         let work = async {
             let post = key_of(&self.0, comment.post).await?.ok_or_else(post_not_found)?;
+            let _turns = self.0.turns.take(&[oid(comment.author), post.id]).await;
             self.0.together((post, comment), |tx, &(post, comment)| add_comment(tx, post, comment).boxed()).await
         };
         self.0.run("posts.comment", work).await
@@ -195,6 +198,7 @@ impl PostStore for MongoPosts {
     async fn remove_comment(&self, post: PostId, comment: CommentId) -> Result<bool> {
         let work = async {
             let Some(key) = key_of(&self.0, post).await? else { return Ok(false) };
+            let _turns = self.0.turns.take(&[key.id]).await;
             self.0.together((key, comment), |tx, &(key, comment)| remove_comment(tx, key, comment).boxed()).await
         };
         self.0.run("posts.remove_comment", work).await
@@ -240,11 +244,11 @@ async fn remove(mut tx: Tx<'_>, key: PostKey, post: PostId, news: &Event) -> Out
     Ok(true)
 }
 
-/// Each post is counted in the part that its id names, when it comes and when it goes.
+/// In the part that the post's id names, when it comes and when it goes.
 async fn count_in_all(tx: &mut Tx<'_>, post: PostId, by: i64) -> Outcome<()> {
     let [.., last] = post.0.to_bytes();
     let totals = tx.mongo.collection::<Document>(&POST_TOTALS);
-    let counting = totals.update_one(doc! { "_id": i32::from(last % TOTALS) }, doc! { "$inc": { "posts": by } });
+    let counting = totals.update_one(doc! { "_id": i32::from(last) }, doc! { "$inc": { "posts": by } });
     counting.upsert(true).session(&mut *tx.session).await?;
     Ok(())
 }

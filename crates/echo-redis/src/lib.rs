@@ -6,6 +6,8 @@
 mod broadcast;
 mod connection;
 mod error;
+mod events;
+mod leases;
 mod limits;
 mod teller;
 mod timelines;
@@ -13,5 +15,6 @@ mod timelines;
 pub use broadcast::RedisBroadcast;
 pub use connection::Redis;
 pub use error::OpenError;
+pub use events::RedisEvents;
 pub use limits::RedisLimiter;
 pub use timelines::RedisTimelines;

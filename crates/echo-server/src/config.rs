@@ -2,7 +2,7 @@
 
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
@@ -13,6 +13,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Listen,
     #[command(flatten)]
     pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) cluster: Cluster,
     #[command(flatten)]
     pub(crate) clients: Clients,
     #[command(flatten)]
@@ -70,6 +72,18 @@ pub(crate) struct Data {
     /// CDN in front of images, which links to them start with instead
     #[arg(long, env = "MEDIA_PUBLIC_URL", value_name = "URL", global = true, hide_env_values = true)]
     pub(crate) media_public_url: Option<Url>,
+}
+
+/// What takes the place of the data folder where one machine is not enough.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "When it outgrows one machine")]
+pub(crate) struct Cluster {
+    /// Keep records in MongoDB (6.0 or later, a replica set or sharded) instead of the data folder
+    #[arg(long, env = "MONGODB_URI", value_name = "URI", global = true, hide_env_values = true)]
+    pub(crate) mongodb_uri: Option<Secret>,
+    /// Redis 7 or Valkey for what several processes share; without it, only one may run
+    #[arg(long, env = "REDIS_URL", value_name = "URL", global = true, hide_env_values = true)]
+    pub(crate) redis_url: Option<Secret>,
 }
 
 /// How clients are treated.
@@ -192,20 +206,50 @@ impl Settings {
         {
             bail!("JWT_SECRET has {} bytes, but needs at least 32: try `openssl rand -hex 32`", secret.expose().len());
         }
+        if self.cluster.redis_url().is_some() && self.cluster.mongodb_uri().is_none() {
+            bail!(
+                "REDIS_URL is set, but the records are in SQLite, which one process has for itself: set MONGODB_URI, too, \
+                 or unset REDIS_URL"
+            );
+        }
         Self::refuse_what_is_not_there_yet()
+    }
+
+    /// For commands that look after the data folder as a whole.
+    ///
+    /// # Errors
+    /// When the records are not in it; `cure` says what to do instead.
+    pub(crate) fn require_folder(&self, command: &str, cure: &str) -> Result<()> {
+        ensure!(
+            self.cluster.mongodb_uri().is_none(),
+            "`echod {command}` looks after records in the data folder, but MONGODB_URI is set: {cure}"
+        );
+        Ok(())
     }
 
     /// Whoever sets these expects their data elsewhere: better no start than two halves.
     fn refuse_what_is_not_there_yet() -> Result<()> {
-        const NOT_YET: [&str; 5] = ["MONGODB_URI", "REDIS_URL", "S3_BUCKET", "CLOUDINARY_CLOUD_NAME", "ROLES"];
+        const NOT_YET: [&str; 3] = ["S3_BUCKET", "CLOUDINARY_CLOUD_NAME", "ROLES"];
         #[expect(clippy::disallowed_methods, reason = "this is config.rs")]
         let set = NOT_YET.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
         match set {
             Some(name) => bail!(
-                "{name} is set, but this version of Echo keeps records in SQLite and images in files, in one process: unset {name}"
+                "{name} is set, but this version of Echo keeps images in files, and every process does everything: \
+                 unset {name}"
             ),
             None => Ok(()),
         }
+    }
+}
+
+impl Cluster {
+    /// Where the records are, unless they are in the data folder. Empty is unset, as compose files have it.
+    pub(crate) fn mongodb_uri(&self) -> Option<&str> {
+        self.mongodb_uri.as_ref().map(Secret::expose).filter(|uri| !uri.is_empty())
+    }
+
+    pub(crate) fn redis_url(&self) -> Option<&str> {
+        self.redis_url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())
     }
 }
 

@@ -20,7 +20,7 @@ impl Clock for SystemClock {
 
 /// Ids that no other process makes.
 pub(crate) fn ids() -> IdSource {
-    IdSource::new(echo_crypto::random_bytes())
+    IdSource::new(echo_crypto::random_bytes(), u32::from_be_bytes(echo_crypto::random_bytes()))
 }
 
 /// Prints for whoever started `echod`.

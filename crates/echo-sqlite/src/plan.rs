@@ -25,7 +25,7 @@ use crate::{
 static PREPARED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-static IDS: IdSource = IdSource::new([7; 5]);
+static IDS: IdSource = IdSource::new([7; 3], 0);
 
 pub(crate) fn note(sql: &str) {
     PREPARED.lock().unwrap_or_else(PoisonError::into_inner).insert(sql.to_owned());

@@ -11,7 +11,7 @@ use crate::{
 /// The present.
 pub const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_123);
 
-static IDS: IdSource = IdSource::new(*b"echo!");
+static IDS: IdSource = IdSource::new(*b"eco", 0);
 
 pub fn id<T: From<RawId>>() -> T {
     IDS.next(NOW)

@@ -46,7 +46,9 @@ macro_rules! post_store_contract {
             comments_are_listed_newest_first
             a_walk_meets_every_lasting_comment_once_while_others_come_and_go
             a_detail_shows_the_newest_likes_and_comments
+            when_one_that_is_shown_goes_an_older_one_is_shown
             what_a_barred_user_makes_is_refused
+            what_a_user_makes_while_being_barred_is_refused_or_erased
             erasing_traces_goes_in_steps_and_counts_down
             traces_on_removed_posts_are_erased_too
             counts_equal_a_recount_after_any_concurrent_work
@@ -616,6 +618,31 @@ pub async fn a_detail_shows_the_newest_likes_and_comments(Backend { posts, .. }:
     assert_eq!((details[1].likers.len(), details[1].comments.len()), (0, 0));
 }
 
+pub async fn when_one_that_is_shown_goes_an_older_one_is_shown(Backend { posts, .. }: Backend) {
+    let post = published(&posts, sample::id()).await;
+    let (mut fans, mut comments) = (Vec::new(), Vec::new());
+    for fan in sample::ids::<UserId, 53>() {
+        liked(&posts, &post, fan).await;
+        fans.push(fan);
+    }
+    for fan in &fans[..23] {
+        comments.push(commented(&posts, &post, *fan).await);
+    }
+
+    // The newest, one that is shown, one that is not, and one more, which leaves none beside those that are shown.
+    for gone in [52, 20, 1, 30] {
+        posts.set_like(sample::like(&post, fans.remove(gone)), false).await.unwrap();
+        let found = detail(&posts, post.id).await.unwrap();
+        assert_eq!(found.likers, newest_first(fans[fans.len().saturating_sub(50)..].to_vec()));
+    }
+    for gone in [22, 10, 1, 5] {
+        assert!(posts.remove_comment(post.id, comments.remove(gone).id).await.unwrap());
+        let found = detail(&posts, post.id).await.unwrap();
+        assert_eq!(found.comments, comments[comments.len().saturating_sub(20)..]);
+    }
+    assert_eq!(counted(&posts, &post).await, (49, 19));
+}
+
 // Erasure
 
 pub async fn what_a_barred_user_makes_is_refused(Backend { posts, events, .. }: Backend) {
@@ -639,6 +666,39 @@ pub async fn what_a_barred_user_makes_is_refused(Backend { posts, events, .. }: 
     assert_eq!(left(&events).await, before);
     assert_eq!(posts.erase_traces(gone, 5).await.unwrap(), 1);
     published(&posts, author).await;
+}
+
+pub async fn what_a_user_makes_while_being_barred_is_refused_or_erased(Backend { posts, .. }: Backend) {
+    let [author, gone] = sample::ids();
+    let mut all = Vec::new();
+    for _ in 0..12 {
+        all.push(published(&posts, author).await);
+    }
+    let making = all.iter().cloned().map(|post| {
+        let posts = posts.clone();
+        tokio::spawn(async move {
+            let late = sample::post(gone, "late");
+            let made = [
+                posts.set_like(sample::like(&post, gone), true).await.map(drop),
+                posts.comment(&sample::comment(&post, gone, "late")).await,
+                posts.add(&late, &sample::published(&late)).await,
+            ];
+            assert!(made.iter().all(|made| matches!(made, Ok(()) | Err(Error::Unauthenticated(_)))), "{made:?}");
+        })
+    });
+    let making: Vec<_> = making.collect();
+
+    posts.bar(gone).await.unwrap();
+    drain(5, || posts.erase_traces(gone, 5)).await;
+    let written = counts(&posts, [gone]).await;
+    for made in making {
+        made.await.unwrap();
+    }
+
+    assert_list(&[], |page| posts.likes_by(gone, page)).await;
+    assert_list(&[], |page| posts.comments_by(gone, page)).await;
+    assert_eq!(counts(&posts, [gone]).await, written);
+    assert_recount(&posts).await;
 }
 
 pub async fn erasing_traces_goes_in_steps_and_counts_down(Backend { posts, .. }: Backend) {
@@ -756,6 +816,7 @@ async fn assert_recount(posts: &Arc<dyn PostStore>) {
 
         let likes = walk(3, async |page| posts.likes(id, page).await).await;
         assert_eq!(detail.like_count, likes.len() as u64);
+        assert!(detail.likers.iter().eq(likes.iter().take(PostDetail::LIKERS).map(|like| &like.user)));
         let users: IdSet<_> = likes.iter().map(|like| like.user).collect();
         assert_eq!(users.len(), likes.len());
         for like in likes {
@@ -764,6 +825,7 @@ async fn assert_recount(posts: &Arc<dyn PostStore>) {
 
         let comments = walk(3, async |page| posts.comments(id, page).await).await;
         assert_eq!(detail.comment_count, comments.len() as u64);
+        assert!(detail.comments.iter().rev().eq(comments.iter().take(PostDetail::COMMENTS)));
         for comment in comments {
             commenters.entry(comment.author).or_insert_with(Vec::new).push(comment);
         }

@@ -71,6 +71,7 @@ async fn erase(mongo: &Mongo, kind: &Kind, trace: Trace, post: Option<PostKey>) 
         let kept = mongo.collection::<Document>(kind.declared);
         return Ok(kept.delete_one(found).await?.deleted_count > 0);
     };
+    let _turns = mongo.turns.take(&[post.id]).await;
     mongo.together((kind, post, found), |tx, (kind, post, found)| erase_counted(tx, kind, *post, found).boxed()).await
 }
 

@@ -12,7 +12,7 @@ use crate::{
     transaction::Tx,
 };
 
-use super::{PostKey, TOTALS, tally::Kind};
+use super::{PostKey, tally::Kind};
 
 /// Counts posts in all, and how many more each author has.
 pub(crate) async fn count_posts(tx: &mut Tx<'_>, posts: &[ObjectId], authors: &BTreeMap<ObjectId, i64>) -> Outcome<()> {
@@ -24,7 +24,7 @@ pub(crate) async fn count_posts(tx: &mut Tx<'_>, posts: &[ObjectId], authors: &B
     let mut parts: BTreeMap<i32, i64> = BTreeMap::new();
     for post in posts {
         let [.., last] = post.bytes();
-        *parts.entry(i32::from(last % TOTALS)).or_default() += 1;
+        *parts.entry(i32::from(last)).or_default() += 1;
     }
     let totals = tx.mongo.collection::<Document>(&POST_TOTALS);
     for (part, more) in parts {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bson::{Bson, Document, doc, oid::ObjectId};
+use bson::{Document, doc, oid::ObjectId};
 use echo_domain::transfer::{Checkpoint, Kind, Record, Request};
 use futures_util::TryStreamExt;
 

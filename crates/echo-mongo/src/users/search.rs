@@ -8,6 +8,7 @@ use echo_domain::{
     users::{Profile, Search},
 };
 use futures_util::TryStreamExt;
+use mongodb::options::Hint;
 use serde::Deserialize;
 
 use crate::{
@@ -19,9 +20,9 @@ use crate::{
 
 use super::by_ids;
 
-/// How many people a search reads who match, and then how many it looks at, in each of its attempts. No search does
+/// How many people a search looks at, and then how many it reads who match, in each of its attempts. No search does
 /// more than all of them, however many people there are.
-pub(super) const ATTEMPTS: [(usize, usize); 3] = [(20, 200), (1000, 1000), (10_000, 4000)];
+pub(super) const ATTEMPTS: [(usize, usize); 3] = [(200, 20), (1000, 1000), (4000, 10_000)];
 
 /// What a search looks at in a profile.
 #[derive(Debug, Deserialize)]
@@ -38,7 +39,7 @@ struct Found {
     id: ObjectId,
 }
 
-/// A text that few have is found by the index, one that many have among the newest people. Which it is shows as it goes:
+/// A text that many have is found among the newest people, one that few have by the index. Which it is shows as it goes:
 /// each attempt costs more than those before it, so that they add little to the one that succeeds. When none does, the
 /// page ends where the last one came to.
 pub(super) async fn find(
@@ -48,13 +49,13 @@ pub(super) async fn find(
     attempts: &[(usize, usize)],
 ) -> Outcome<Page<Profile, UserId>> {
     let mut found = Page { items: Vec::new(), next: None };
-    for &(matching, people) in attempts {
-        if let Some(all) = by_parts(mongo, search, page, matching).await? {
-            found = all;
-            break;
-        }
+    for &(people, matching) in attempts {
         found = by_age(mongo, search, page, people).await?;
         if found.items.len() == page.limit || found.next.is_none() {
+            break;
+        }
+        if let Some(all) = by_parts(mongo, search, page, matching).await? {
+            found = all;
             break;
         }
     }
@@ -91,7 +92,9 @@ async fn by_age(
 ) -> Outcome<Page<UserId, UserId>> {
     let profiles = mongo.collection::<Names>(&PROFILES);
     let newest = profiles.find(before(doc! {}, "_id", &page)).sort(doc! { "_id": -1 }).limit(at_most(people));
-    let mut rows = newest.projection(doc! { "username": 1, "name": 1 }).await?;
+    let names = newest.projection(doc! { "username": 1, "name": 1 });
+    // Left to itself, MongoDB may take the index on `_id` alone, and read every profile.
+    let mut rows = names.hint(Hint::Name("names".to_owned())).await?;
 
     let mut items = Vec::new();
     let mut seen = 0;

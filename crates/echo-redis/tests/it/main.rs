@@ -4,6 +4,9 @@
 
 mod broadcast;
 mod connection;
+mod events;
 mod limits;
+#[path = "../../../echo-mongo/tests/it/fixture.rs"]
+mod mongo;
 mod server;
 mod timelines;

@@ -9,11 +9,11 @@ use anyhow::{Context, Result};
 use axum::{Router, routing::get};
 use echo_crypto::{AccessSigner, AesSealer, Keys, PasswordThreads, RefreshSigner, SigningKey};
 use echo_domain::{
-    Clock, Consumer, IdSource, Relay, Sealer,
+    Clock, Consumer, Hears, IdSource, Relay, Sealer,
     auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
     feed::{FeedKeeper, FeedService, Policy},
     media::{self, BlobStore, ImagePipeline, MediaDesk, MediaKeeper, MediaService},
-    posts::{self, CachedPosts, Catalog, PostCatalog, PostKeeper, PostService, PostStore},
+    posts::{self, CachedPosts, Catalog, PostCatalog, PostKeeper, PostService},
     users::{self, CachedProfiles, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
 };
 use echo_http::{
@@ -35,9 +35,11 @@ use crate::{
     system::{self, SystemClock},
 };
 
-pub(crate) use records::{CONSUMERS, Records};
+pub(crate) use records::Records;
 use shared::Shared;
 
+/// Who reacts to events: each is kept until all of these have.
+pub(crate) const CONSUMERS: [&str; 4] = ["users", "posts", "media", "feed"];
 /// Requests that run at a time; more are turned away.
 const RUNNING: usize = 4096;
 /// Bytes of bodies in memory at a time.
@@ -58,6 +60,8 @@ pub(crate) struct Base {
     pub(crate) ids: Arc<IdSource>,
     pub(crate) records: Records,
     shared: Shared,
+    /// What remembers, and so has to hear of changes by other processes.
+    hears: Vec<Arc<dyn Hears>>,
     pub(crate) auth: Arc<AuthService>,
     profiles: Arc<dyn ProfileStore>,
     directory: Arc<dyn Directory>,
@@ -84,6 +88,8 @@ pub(crate) struct Echo {
 struct Background {
     read_only: bool,
     relay: Relay,
+    shared: Shared,
+    hears: Vec<Arc<dyn Hears>>,
     auth: Arc<AuthService>,
     media: Arc<MediaKeeper>,
     idempotency: Idempotency,
@@ -96,7 +102,8 @@ struct Background {
 /// # Errors
 /// In one line.
 pub(crate) fn migrate(settings: &Settings, data: &DataDir) -> Result<()> {
-    if settings.data.migrate == Switch::On && settings.data.read_only == Switch::Off {
+    let may = settings.data.migrate == Switch::On && settings.data.read_only == Switch::Off;
+    if may && settings.cluster.mongodb_uri().is_none() {
         echo_sqlite::migrate(&data.database())?;
     }
     Ok(())
@@ -108,17 +115,20 @@ pub(crate) fn migrate(settings: &Settings, data: &DataDir) -> Result<()> {
 /// In one line that names what is wrong and the cure.
 pub(crate) async fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let records = Records::open(data).await?;
-    let shared = Shared::alone(&clock);
+    let instance = echo_crypto::random_bytes();
+    let records = Records::open(settings, data, instance).await?;
+    let shared = match settings.cluster.redis_url() {
+        Some(url) => Shared::in_redis(url, &records, &clock, instance).await?,
+        None => Shared::alone(&records, &clock),
+    };
     let (keys, access, public_keys) = keys(settings, data)?;
     let gate = Arc::new(Gate::new(access, clock.clone()));
     let accounts =
         Arc::new(CachedAccounts::new(records.accounts.clone(), CACHE / 16, clock.clone(), shared.others.clone()));
-    let profiles: Arc<dyn ProfileStore> =
-        Arc::new(CachedProfiles::new(records.profiles.clone(), CACHE / 4, &clock, shared.others.clone()));
+    let profiles = Arc::new(CachedProfiles::new(records.profiles.clone(), CACHE / 4, &clock, shared.others.clone()));
     let directory: Arc<dyn Directory> = Arc::new(ProfileDirectory { profiles: profiles.clone() });
     let auth = AuthService::new(auth::Parts {
-        accounts,
+        accounts: accounts.clone(),
         sessions: records.sessions.clone(),
         directory: directory.clone(),
         passwords: passwords()?,
@@ -128,6 +138,7 @@ pub(crate) async fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
         others: shared.others.clone(),
     });
     Ok(Base {
+        hears: vec![accounts, profiles.clone(), gate.clone()],
         clock,
         ids: Arc::new(system::ids()),
         records,
@@ -145,9 +156,9 @@ pub(crate) async fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
 ///
 /// # Errors
 /// As [`base`] and [`echo`].
-pub(crate) async fn stores(data: &DataDir) -> Result<Stores> {
+pub(crate) async fn stores(settings: &Settings, data: &DataDir) -> Result<Stores> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let records = Records::open(data).await?;
+    let records = Records::open(settings, data, echo_crypto::random_bytes()).await?;
     Ok(Stores {
         passwords: passwords()?,
         media: Arc::new(MediaService::new(media_parts(data, &records, &clock)?)),
@@ -169,8 +180,8 @@ pub(crate) fn echo(
     let records = &base.records;
     let (clock, ids, directory) = (base.clock.clone(), base.ids.clone(), base.directory.clone());
     let profiles = base.profiles.clone();
-    let post_store: Arc<dyn PostStore> =
-        Arc::new(CachedPosts::new(records.posts.clone(), CACHE / 2, &clock, base.shared.others.clone()));
+    let post_store = Arc::new(CachedPosts::new(records.posts.clone(), CACHE / 2, &clock, base.shared.others.clone()));
+    let hears = [base.hears, vec![post_store.clone()]].concat();
     let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
 
     let media_parts = media_parts(data, records, &clock)?;
@@ -253,7 +264,10 @@ pub(crate) fn echo(
         feed: FeedApi { feed, cursors, ready },
         media: MediaApi { media: desk, blobs, links, ids: new_ids.clone() },
         operations: OperationsApi {
-            dependencies: Arc::new([Arc::new(records.clone()) as Arc<dyn Dependency>]),
+            dependencies: [Arc::new(records.clone()) as Arc<dyn Dependency>]
+                .into_iter()
+                .chain(base.shared.dependency())
+                .collect(),
             front_page: FrontPage::new(public_url),
         },
     };
@@ -275,7 +289,9 @@ pub(crate) fn echo(
         internal: internal(metrics.clone()),
         background: Background {
             read_only,
-            relay: Relay { log: records.events.clone(), consumers },
+            relay: Relay { log: base.shared.events.clone(), consumers },
+            shared: base.shared,
+            hears,
             auth: base.auth,
             media: media_keeper,
             idempotency,
@@ -288,8 +304,9 @@ impl Echo {
     /// Starts what goes on beside requests, until `stop` becomes true. Read-only, that changes nothing either: events
     /// wait.
     pub(crate) fn start_background(self, stop: &watch::Receiver<bool>) -> JoinSet<()> {
-        let Background { read_only, relay, auth, media, idempotency, metrics } = self.background;
+        let Background { read_only, relay, shared, hears, auth, media, idempotency, metrics } = self.background;
         let mut tasks = JoinSet::new();
+        shared.start(&mut tasks, hears, stop);
         let (watching, ended) = (auth.clone(), stop.clone());
         tasks.spawn(async move { watching.watch_sessions(ended).await });
         tasks.spawn(keep_metrics_small(metrics, stop.clone()));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use async_trait::async_trait;
 use echo_domain::{
-    EventLog,
+    EventLog, Outbox,
     auth::{AccountStore, SessionStore},
     idempotency::IdempotencyStore,
     media::MediaStore,
@@ -14,15 +14,17 @@ use echo_domain::{
     users::ProfileStore,
 };
 use echo_http::Dependency;
+use echo_mongo::{
+    Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles, MongoTransfer,
+};
 use echo_sqlite::{
     Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
     SqliteTransfer,
 };
 
-use crate::data_dir::DataDir;
+use crate::{config::Settings, data_dir::DataDir};
 
-/// Who hears events, by name.
-pub(crate) const CONSUMERS: &[&str] = &["users", "posts", "media", "feed"];
+use super::CONSUMERS;
 
 /// The stores, with nothing remembered in front of them.
 #[derive(Clone)]
@@ -34,6 +36,8 @@ pub(crate) struct Records {
     pub(crate) media: Arc<dyn MediaStore>,
     pub(crate) requests: Arc<dyn IdempotencyStore>,
     pub(crate) events: Arc<dyn EventLog>,
+    /// The same events, where other processes may take them on.
+    pub(super) outbox: Option<Arc<dyn Outbox>>,
     engine: Engine,
 }
 
@@ -41,20 +45,41 @@ pub(crate) struct Records {
 #[derive(Clone)]
 enum Engine {
     Sqlite(Arc<Database>),
+    Mongo(Arc<Mongo>),
 }
 
 impl Records {
-    /// Opens what keeps them.
+    /// Opens what keeps them. `instance` tells this process from the others.
     ///
     /// # Errors
     /// In one line that names what is wrong and the cure.
-    pub(crate) async fn open(data: &DataDir) -> Result<Self> {
-        Self::in_folder(data)
+    pub(crate) async fn open(settings: &Settings, data: &DataDir, instance: [u8; 16]) -> Result<Self> {
+        match settings.cluster.mongodb_uri() {
+            Some(uri) => Self::in_mongodb(uri, instance).await,
+            None => Self::in_folder(data, instance),
+        }
     }
 
-    /// In the data folder.
-    fn in_folder(data: &DataDir) -> Result<Self> {
-        let options = Options { instance: echo_crypto::random_bytes(), ..Options::default() };
+    async fn in_mongodb(uri: &str, instance: [u8; 16]) -> Result<Self> {
+        let longest_call = echo_mongo::Options::LONGEST_CALL;
+        let mongo = Mongo::open(uri, echo_mongo::Options { consumers: &CONSUMERS, instance, longest_call }).await?;
+        let accounts = Arc::new(MongoAccounts(mongo.clone()));
+        let events = Arc::new(MongoEvents(mongo.clone()));
+        Ok(Self {
+            accounts: accounts.clone(),
+            sessions: accounts,
+            profiles: Arc::new(MongoProfiles(mongo.clone())),
+            posts: Arc::new(MongoPosts(mongo.clone())),
+            media: Arc::new(MongoMedia(mongo.clone())),
+            requests: Arc::new(MongoIdempotency(mongo.clone())),
+            events: events.clone(),
+            outbox: Some(events),
+            engine: Engine::Mongo(mongo),
+        })
+    }
+
+    fn in_folder(data: &DataDir, instance: [u8; 16]) -> Result<Self> {
+        let options = Options { instance, ..Options::default() };
         let database = Database::open(&data.database(), options)?;
         let accounts = Arc::new(SqliteAccounts(database.clone()));
         Ok(Self {
@@ -65,6 +90,7 @@ impl Records {
             media: Arc::new(SqliteMedia(database.clone())),
             requests: Arc::new(SqliteIdempotency(database.clone())),
             events: Arc::new(SqliteEvents(database.clone())),
+            outbox: None,
             engine: Engine::Sqlite(database),
         })
     }
@@ -72,7 +98,17 @@ impl Records {
     /// Everything that is kept, as records that move.
     pub(crate) fn transfer(&self) -> Arc<dyn Target> {
         match &self.engine {
-            Engine::Sqlite(database) => Arc::new(SqliteTransfer { database: database.clone(), consumers: CONSUMERS }),
+            Engine::Sqlite(database) => Arc::new(SqliteTransfer { database: database.clone(), consumers: &CONSUMERS }),
+            Engine::Mongo(mongo) => Arc::new(MongoTransfer(mongo.clone())),
+        }
+    }
+
+    /// Where everything is, in a line or two for people.
+    pub(crate) fn whereabouts(&self, data: &DataDir) -> String {
+        let path = data.path.display();
+        match &self.engine {
+            Engine::Sqlite(_) => format!("Data    {path} (database, images, keys)"),
+            Engine::Mongo(mongo) => format!("Records {mongo}\n  Data    {path} (images, keys)"),
         }
     }
 
@@ -83,6 +119,7 @@ impl Records {
     pub(crate) async fn close(self) -> Result<()> {
         match self.engine {
             Engine::Sqlite(database) => tokio::task::spawn_blocking(move || database.close()).await?,
+            Engine::Mongo(mongo) => mongo.close().await,
         }
         Ok(())
     }
@@ -94,12 +131,14 @@ impl Dependency for Records {
     fn name(&self) -> &'static str {
         match self.engine {
             Engine::Sqlite(_) => "sqlite",
+            Engine::Mongo(_) => "mongodb",
         }
     }
 
     async fn check(&self) -> echo_domain::Result<()> {
         match &self.engine {
             Engine::Sqlite(database) => database.ping().await,
+            Engine::Mongo(mongo) => mongo.ping().await,
         }
     }
 }

@@ -50,6 +50,7 @@ pub(crate) struct Backup {
 /// In one line. Then the file is not there, or as it was.
 pub(crate) fn run(settings: &Settings, asked: &Backup) -> Result<()> {
     settings.check()?;
+    settings.require_folder("backup", "back up MongoDB by its own tools (`mongodump --oplog`, or snapshots), and the images and keys by copying the folder")?;
     let data = DataDir::existing(&settings.data.data_dir)?;
     check(asked)?;
     let Backup { file, replace, allow_missing } = asked;

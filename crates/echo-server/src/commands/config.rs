@@ -3,7 +3,14 @@
 use anyhow::Result;
 use clap::{ArgMatches, CommandFactory, parser::ValueSource};
 
-use crate::{commands::Cli, config::Settings, system::say};
+use crate::{
+    commands::Cli,
+    config::{Secret, Settings},
+    system::say,
+};
+
+/// The settings with a [`Secret`]; addresses of databases have passwords in them.
+const SECRET: [&str; 3] = ["jwt_secret", "mongodb_uri", "redis_url"];
 
 /// Shows each setting with its value and where that comes from.
 ///
@@ -14,7 +21,7 @@ pub(crate) fn show(settings: &Settings, matches: &ArgMatches) -> Result<()> {
     for argument in command.get_arguments().filter(|argument| argument.get_env().is_some()) {
         let id = argument.get_id().as_str();
         let name = argument.get_env().unwrap_or_default().to_string_lossy();
-        let value = if id == "jwt_secret" { masked(settings) } else { given(matches, id) };
+        let value = if SECRET.contains(&id) { masked(matches, id) } else { given(matches, id) };
         let source = match matches.value_source(id) {
             Some(ValueSource::CommandLine) => "flag",
             Some(ValueSource::EnvVariable) => "environment",
@@ -26,8 +33,8 @@ pub(crate) fn show(settings: &Settings, matches: &ArgMatches) -> Result<()> {
     settings.check()
 }
 
-fn masked(settings: &Settings) -> String {
-    settings.data.jwt_secret.as_ref().map_or_else(|| "-".to_owned(), |secret| format!("{secret:?}"))
+fn masked(matches: &ArgMatches, id: &str) -> String {
+    matches.get_one::<Secret>(id).map_or_else(|| "-".to_owned(), |secret| format!("{secret:?}"))
 }
 
 fn given(matches: &ArgMatches, id: &str) -> String {

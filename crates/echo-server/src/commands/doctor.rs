@@ -45,6 +45,7 @@ pub(crate) struct DoctorArgs {
 /// In one line, when it cannot look.
 pub(crate) fn run(settings: &Settings, asked: &DoctorArgs) -> Result<ExitCode> {
     settings.check()?;
+    settings.require_folder("doctor", "unset MONGODB_URI to look after the folder")?;
     let data = DataDir::found(&settings.data.data_dir)?;
     if asked.repair {
         data.require_changeable()?;

@@ -50,6 +50,7 @@ pub(crate) struct Restore {
 /// In one line. Then the data folder is as it was.
 pub(crate) fn run(settings: &Settings, asked: &Restore) -> Result<()> {
     settings.check()?;
+    settings.require_folder("restore", "restore MongoDB by its own tools, or unset MONGODB_URI")?;
     if asked.verify_only { check(settings, &asked.file) } else { restore(settings, asked) }
 }
 

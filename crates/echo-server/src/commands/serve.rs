@@ -34,7 +34,12 @@ pub(crate) fn run(settings: Settings) -> Result<()> {
 async fn serve(settings: Settings) -> Result<()> {
     let data = DataDir::open(&settings.data.data_dir)?;
     let read_only = settings.data.read_only == Switch::On;
-    let _served = if read_only { data.keep_still()? } else { data.serve()? };
+    // Records in MongoDB are shared, and so may the folder of images be.
+    let _served = match settings.cluster.mongodb_uri() {
+        Some(_) => None,
+        None if read_only => Some(data.keep_still()?),
+        None => Some(data.serve()?),
+    };
     let public = listener::bind(SocketAddr::new(settings.listen.host, settings.listen.port), "PORT or HOST").await?;
     let internal = match settings.listen.internal_addr.0 {
         Some(address) => Some(listener::bind(address, "INTERNAL_ADDR").await?),
@@ -54,7 +59,7 @@ async fn serve(settings: Settings) -> Result<()> {
 
     let metrics = internal.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
     // Nobody reading is no reason not to serve.
-    let _ = say(&welcome(&here, &data, metrics));
+    let _ = say(&welcome(&here, &records.whereabouts(&data), metrics));
     if read_only {
         let _ = say("READ_ONLY is on: every change is refused, and what follows from earlier ones waits.\n");
     }
@@ -72,19 +77,18 @@ async fn serve(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-fn welcome(here: &str, data: &DataDir, metrics: Option<SocketAddr>) -> String {
+fn welcome(here: &str, whereabouts: &str, metrics: Option<SocketAddr>) -> String {
     let metrics = metrics.map_or_else(|| "off".to_owned(), |address| format!("http://{address}/metrics"));
     format!(
         "\nEcho {version} is ready at {here}\n\n  \
            API     {here}/docs\n  \
-           Data    {data} (database, images, keys)\n  \
+           {whereabouts}\n  \
            Metrics {metrics}\n\n\
          Try it:\n\n  \
            curl -H 'Content-Type: application/json' {here}/api/auth/signup \\\n    \
              -d '{{\"name\":\"Ana\",\"username\":\"ana_lima\",\"email\":\"ana@example.com\",\"password\":\"correct horse\"}}'\n\n\
          `echod --help` tells the settings. Ctrl-C stops it.\n",
         version = env!("CARGO_PKG_VERSION"),
-        data = data.path.display(),
     )
 }
 

@@ -74,8 +74,8 @@ pub(crate) fn run(settings: &Settings, command: UserCommand) -> Result<()> {
     settings.check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let folder = &settings.data.data_dir;
-    // Only a first account may make the folder.
-    let may_create = matches!(command, UserCommand::Create(_));
+    // Only a first account may make the folder; in MongoDB it need not be the first.
+    let may_create = matches!(command, UserCommand::Create(_)) || settings.cluster.mongodb_uri().is_some();
     let data = if may_create { DataDir::open(folder)? } else { DataDir::existing(folder)? };
     if !matches!(command, UserCommand::List { .. }) {
         data.require_changeable()?;

@@ -61,7 +61,7 @@ impl Archive {
             keeper: Arc::new(MediaKeeper { parts, posts: Arc::new(catalog), directory }),
             posts,
             clock,
-            ids: IdSource::new(*b"tests"),
+            ids: IdSource::new(*b"its", 0),
             folder,
         }
     }

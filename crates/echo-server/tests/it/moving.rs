@@ -16,8 +16,12 @@ use crate::{
     mongo::OwnDatabase,
 };
 
-fn move_to(data: &Path, to: &[&str]) -> Output {
-    run(echod(data).args(["migrate", "--to"]).args(to), "")
+fn move_to(data: &Path, to: &str) -> Output {
+    run(echod(data).args(["migrate", "--to", to]), "")
+}
+
+fn move_back(data: &Path, from: &OwnDatabase) -> Output {
+    run(echod(data).args(["migrate", "--to", "sqlite"]).env("MONGODB_URI", &from.address), "")
 }
 
 /// What anybody sees of all posts.
@@ -36,15 +40,15 @@ async fn everything_goes_to_mongodb_and_back_while_it_is_read() {
     ben.comment(&post, "first!").await;
     ben.follow(&ana).await;
     let before = feed(&server).await;
-    let busy = complaint(&move_to(&server.data(), &["mongodb://127.0.0.1:1/echo"]));
+    let busy = complaint(&move_to(&server.data(), "mongodb://127.0.0.1:1/echo"));
     assert!(busy.contains("READ_ONLY=on"), "{busy}");
 
     server.restart_with(&[("READ_ONLY", "on")]);
     let mongo = OwnDatabase::new().await;
-    let there = said(&move_to(&server.data(), &[&mongo.address]));
-    let again = said(&move_to(&server.data(), &[&mongo.address]));
+    let there = said(&move_to(&server.data(), &mongo.address));
+    let again = said(&move_to(&server.data(), &mongo.address));
     assert_eq!(feed(&server).await, before);
-    let returned = said(&move_to(back.path(), &["sqlite", "--from", &mongo.address]));
+    let returned = said(&move_back(back.path(), &mongo));
 
     assert!(there.contains("the same on both sides") && there.contains("MONGODB_URI"), "{there}");
     assert!(again.contains("was moved before") && again.contains("the same on both sides"), "{again}");
@@ -92,11 +96,11 @@ async fn what_was_changed_meanwhile_is_found() {
     let Some(folder) = own_folder() else { return };
     said(&run(echod(folder.path()).args(["seed", "--users", "20", "--posts", "10"]), ""));
     let mongo = OwnDatabase::new().await;
-    said(&move_to(folder.path(), &[&mongo.address]));
+    said(&move_to(folder.path(), &mongo.address));
 
     let form = ["user", "create", "--username", "late_one", "--email", "late@example.com"];
     said(&run(echod(folder.path()).args(form), PASSWORD));
-    let differing = move_to(folder.path(), &[&mongo.address]);
+    let differing = move_to(folder.path(), &mongo.address);
 
     let told = String::from_utf8_lossy(&differing.stdout).into_owned();
     assert!(!differing.status.success() && told.contains("1 differ"), "{told}");
@@ -111,10 +115,10 @@ async fn a_target_with_something_else_in_it_is_refused() {
         said(&run(echod(folder.path()).args(["seed", "--users", "20", "--posts", "10", "--seed", seed]), ""));
     }
     let mongo = OwnDatabase::new().await;
-    said(&move_to(one.path(), &[&mongo.address]));
+    said(&move_to(one.path(), &mongo.address));
 
-    let to_mongodb = complaint(&move_to(other.path(), &[&mongo.address]));
-    let to_sqlite = complaint(&move_to(other.path(), &["sqlite", "--from", &mongo.address]));
+    let to_mongodb = complaint(&move_to(other.path(), &mongo.address));
+    let to_sqlite = complaint(&move_back(other.path(), &mongo));
 
     assert!(to_mongodb.contains("something else") && to_mongodb.contains("another database"), "{to_mongodb}");
     assert!(to_sqlite.contains("something else") && to_sqlite.contains("echo.db"), "{to_sqlite}");

@@ -13,7 +13,7 @@ use crate::{Options, SqliteAccounts, SqliteMedia, SqlitePosts, SqliteProfiles};
 use super::*;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
-static IDS: IdSource = IdSource::new([3; 5]);
+static IDS: IdSource = IdSource::new([3; 3], 0);
 
 /// A small Echo: Ana has a picture and a post with an image, which Ben likes and comments on; he follows her.
 struct Small {

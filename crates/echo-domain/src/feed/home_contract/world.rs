@@ -51,7 +51,7 @@ impl World {
             timelines: timelines.clone(),
             policy,
             clock: Arc::new(Noon),
-            ids: Arc::new(IdSource::new(*b"home!")),
+            ids: Arc::new(IdSource::new(*b"hom", 0)),
         };
         Self {
             people: opened,

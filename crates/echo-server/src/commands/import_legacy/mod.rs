@@ -48,11 +48,11 @@ pub(crate) fn run(settings: &Settings, asked: &ImportLegacy) -> Result<()> {
     let address = address(asked)?;
     let data = DataDir::open(&settings.data.data_dir)?;
     // Whoever serves it would not know of what is written past them.
-    let _served = data.serve()?;
+    let _served = settings.cluster.mongodb_uri().is_none().then(|| data.serve()).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(async {
         let legacy = Legacy::open(&address).await?;
-        let records = Records::open(&data).await?;
+        let records = Records::open(settings, &data, echo_crypto::random_bytes()).await?;
         let report = import(&legacy, &records).await;
         records.close().await?;
         report

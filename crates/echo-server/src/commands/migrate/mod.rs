@@ -7,11 +7,7 @@ use anyhow::Result;
 use clap::Args;
 use echo_sqlite::Planned;
 
-use crate::{
-    config::{Secret, Settings},
-    data_dir::DataDir,
-    system::say,
-};
+use crate::{config::Settings, data_dir::DataDir, system::say};
 
 use moving::Destination;
 
@@ -23,19 +19,16 @@ use moving::Destination;
     can be interrupted, and goes on when it is started again. Then both sides are compared, record by record. Images and \
     keys stay in the data folder. docs/operations.md tells more.\n\n\
     Examples:\n  \
-    echod migrate --plan                                        what a newer echod will do to the database\n  \
-    echod migrate --to mongodb://localhost/echo                 from the data folder into MongoDB\n  \
-    echod migrate --to sqlite --from mongodb://localhost/echo   and back")]
+    echod migrate --plan                                             what a newer echod will do to the database\n  \
+    echod migrate --to mongodb://localhost/echo                      from the data folder into MongoDB\n  \
+    MONGODB_URI=mongodb://localhost/echo echod migrate --to sqlite   and back")]
 pub(crate) struct Migrate {
     /// Only say what would be done, on how many rows, and how long that takes
     #[arg(long)]
     plan: bool,
-    /// Move everything from the data folder to mongodb://…; or, with --from, into the data folder: sqlite
+    /// Move everything from the data folder to mongodb://…; or to sqlite, the data folder, from where MONGODB_URI says
     #[arg(long, value_name = "WHERE", conflicts_with = "plan")]
     to: Option<Destination>,
-    /// The MongoDB from which everything comes, with --to sqlite
-    #[arg(long, value_name = "URI", requires = "to")]
-    from: Option<Secret>,
 }
 
 /// Brings the database up to date, says what that would do, or moves everything.
@@ -45,12 +38,13 @@ pub(crate) struct Migrate {
 pub(crate) fn run(settings: &Settings, asked: &Migrate) -> Result<()> {
     settings.check()?;
     match &asked.to {
-        Some(to) => moving::run(settings, to, asked.from.as_ref()),
+        Some(to) => moving::run(settings, to),
         None => bring_up_to_date(settings, asked.plan),
     }
 }
 
 fn bring_up_to_date(settings: &Settings, only_plan: bool) -> Result<()> {
+    settings.require_folder("migrate", "MongoDB is brought up to date at each start")?;
     let data = DataDir::found(&settings.data.data_dir)?;
     let served = (!only_plan).then(|| data.alone()).transpose()?;
     let planned = echo_sqlite::plan(&data.database())?;

@@ -26,6 +26,9 @@ const MEANWHILE: Duration = Duration::from_secs(3600);
 /// A process that died is taken for one that lives for this long.
 const DYING: Duration = Duration::from_secs(15);
 
+/// MongoDB keeps what a killed transaction has changed for a minute, and so long the next one waits.
+const LONGEST_CALL: Duration = Duration::from_secs(90);
+
 /// Where everything goes.
 #[derive(Debug, Clone)]
 pub(crate) enum Destination {
@@ -54,24 +57,23 @@ fn is_mongodb(text: &str) -> bool {
 ///
 /// # Errors
 /// In one line, also when both sides are not the same in the end.
-pub(super) fn run(settings: &Settings, to: &Destination, from: Option<&Secret>) -> Result<()> {
+pub(super) fn run(settings: &Settings, to: &Destination) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    match (to, from) {
-        (Destination::Mongo(address), None) => runtime.block_on(into_mongodb(settings, address)),
-        (Destination::Sqlite, Some(address)) => runtime.block_on(into_folder(settings, address)),
-        (Destination::Mongo(_), Some(_)) => {
-            bail!("--from goes with --to sqlite: to MongoDB, everything comes from the data folder")
-        }
-        (Destination::Sqlite, None) => bail!("--from must say which MongoDB everything comes from"),
+    match to {
+        Destination::Mongo(address) => runtime.block_on(into_mongodb(settings, address.expose())),
+        Destination::Sqlite => match settings.cluster.mongodb_uri() {
+            Some(address) => runtime.block_on(into_folder(settings, address)),
+            None => bail!("MONGODB_URI must say where everything is now"),
+        },
     }
 }
 
-async fn into_mongodb(settings: &Settings, address: &Secret) -> Result<()> {
+async fn into_mongodb(settings: &Settings, address: &str) -> Result<()> {
     let data = DataDir::existing(&settings.data.data_dir)?;
     let _still = data.keep_still()?;
     let (source, target) = (Database::open(&data.database(), sqlite_options())?, open_mongodb(address).await?);
     let (given, kept) =
-        (SqliteTransfer { database: source.clone(), consumers: CONSUMERS }, MongoTransfer(target.clone()));
+        (SqliteTransfer { database: source.clone(), consumers: &CONSUMERS }, MongoTransfer(target.clone()));
     let done = transfer(&given, &kept, "name another database at the end of the address").await;
     source.close();
     target.close().await;
@@ -83,12 +85,12 @@ async fn into_mongodb(settings: &Settings, address: &Secret) -> Result<()> {
     Ok(())
 }
 
-async fn into_folder(settings: &Settings, address: &Secret) -> Result<()> {
+async fn into_folder(settings: &Settings, address: &str) -> Result<()> {
     let data = DataDir::open(&settings.data.data_dir)?;
     let _served = data.serve()?;
     let (source, target) = (open_mongodb(address).await?, Database::open(&data.database(), sqlite_options())?);
     let (given, kept) =
-        (MongoTransfer(source.clone()), SqliteTransfer { database: target.clone(), consumers: CONSUMERS });
+        (MongoTransfer(source.clone()), SqliteTransfer { database: target.clone(), consumers: &CONSUMERS });
     let taken = format!("move {} away, or set DATA_DIR to another folder", data.database().display());
     let done = transfer(&given, &kept, &taken).await;
     source.close().await;
@@ -107,10 +109,13 @@ fn sqlite_options() -> echo_sqlite::Options {
 }
 
 /// Opened once no other process has it, but those that only read.
-async fn open_mongodb(address: &Secret) -> Result<Arc<Mongo>> {
-    ensure!(is_mongodb(address.expose()), "--from must be an address such as mongodb://localhost:27017/echo");
-    let options = echo_mongo::Options { consumers: CONSUMERS, instance: echo_crypto::random_bytes() };
-    let mongo = Mongo::open(address.expose(), options).await?;
+async fn open_mongodb(address: &str) -> Result<Arc<Mongo>> {
+    let options = echo_mongo::Options {
+        consumers: &CONSUMERS,
+        instance: echo_crypto::random_bytes(),
+        longest_call: LONGEST_CALL,
+    };
+    let mongo = Mongo::open(address, options).await?;
     let alone = async {
         while mongo.has_others().await? {
             tokio::time::sleep(Duration::from_secs(1)).await;

@@ -66,7 +66,7 @@ pub(crate) fn run(settings: &Settings, seed: &Seed) -> Result<()> {
     let world = World { seed: seed.seed, people: seed.users, posts: seed.posts, until: seed.until };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let planter = Planter { world, stores: assemble::stores(&data).await? };
+        let planter = Planter { world, stores: assemble::stores(settings, &data).await? };
         let done = plant(&planter, seed, &data).await;
         planter.stores.records.close().await?;
         done

@@ -1,0 +1,239 @@
+//! Every query finds its documents by an index: the tests note all that are sent, and ask MongoDB how it runs them.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use bson::{Document, doc};
+use echo_domain::{
+    Event, EventLog, Outbox, PageRequest, UserId,
+    auth::{AccountStore, Login, Role, SessionStore, State, Username},
+    contract::sample::{self, NOW},
+    idempotency::IdempotencyStore,
+    media::{Holder, MediaStore},
+    posts::PostStore,
+    users::{ProfileChange, ProfileStore, Search},
+};
+use mongodb::{
+    event::{EventHandler, command::CommandEvent},
+    options::ClientOptions,
+};
+
+use crate::{Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles};
+
+#[path = "../tests/it/fixture.rs"]
+mod fixture;
+
+/// By their text, so that each is there once.
+static SENT: Mutex<BTreeMap<String, Document>> = Mutex::new(BTreeMap::new());
+
+/// Notes every command of the client.
+pub(crate) fn note(options: &mut ClientOptions) {
+    let handler = |event| {
+        if let CommandEvent::Started(started) = event {
+            let query = query(started.command);
+            SENT.lock().unwrap_or_else(PoisonError::into_inner).insert(query.to_string(), query);
+        }
+    };
+    options.command_event_handler = Some(EventHandler::callback(handler));
+}
+
+/// A command without what belongs to its session.
+fn query(command: Document) -> Document {
+    const AROUND: [&str; 9] = [
+        "$db",
+        "$clusterTime",
+        "$readPreference",
+        "lsid",
+        "txnNumber",
+        "autocommit",
+        "startTransaction",
+        "readConcern",
+        "writeConcern",
+    ];
+    command.into_iter().filter(|(field, _)| !AROUND.contains(&field.as_str())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_query_finds_its_documents_by_an_index() {
+    let (mongo, _guard) = fixture::open().await;
+
+    use_accounts(&mongo).await;
+    use_profiles(&mongo).await;
+    use_posts(&mongo).await;
+    use_media(&mongo).await;
+    use_log_and_requests(&mongo).await;
+
+    let build = mongo.database().run_command(doc! { "buildInfo": 1 }).await.unwrap();
+    let is_stand_in = build.contains_key("secantusVersion");
+    let sent = SENT.lock().unwrap().clone();
+    let queries: Vec<_> = sent.into_values().filter(finds).collect();
+    assert!(queries.len() > 60, "only {} queries", queries.len());
+    let mut scanning = Vec::new();
+    for query in queries {
+        let explain = doc! { "explain": &query, "verbosity": "queryPlanner" };
+        let plan = mongo.database().run_command(explain).await.unwrap();
+        if plan.to_string().contains("COLLSCAN") && !(is_stand_in && misjudged(&query)) {
+            scanning.push(query.to_string());
+        }
+    }
+    assert!(scanning.is_empty(), "without an index: {scanning:#?}");
+}
+
+fn finds(command: &Document) -> bool {
+    const FINDING: [&str; 6] = ["find", "aggregate", "update", "delete", "findAndModify", "count"];
+    command.keys().next().is_some_and(|name| FINDING.contains(&name.as_str()))
+}
+
+/// What the stand-in does with these is not what MongoDB does (docs/mongodb.md): a range of `_id` or its order alone, one
+/// element in a range, a field that a partial index has, and what is not in a list.
+fn misjudged(query: &Document) -> bool {
+    let filter = query.get_document("filter").cloned().unwrap_or_default();
+    let by_id = filter.is_empty() || filter.get_document("_id").is_ok_and(|range| !range.contains_key("$in"));
+    let text = filter.to_string();
+    by_id || ["$elemMatch", "revoked", "$nin"].iter().any(|part| text.contains(part))
+}
+
+async fn use_accounts(mongo: &Arc<Mongo>) {
+    let store = MongoAccounts(mongo.clone());
+    let account = sample::account("ana_");
+    let session = sample::session(account.id);
+    let (id, news, hash) = (account.id, Event::AccountRenamed { account: account.id }, account.password.clone());
+    store.add(&account, &news).await.unwrap();
+    store.add(&account, &news).await.unwrap();
+    assert!(AccountStore::find(&store, id).await.unwrap().is_some());
+    for login in [Login::Username(account.username.key()), Login::Email(account.email.clone())] {
+        assert!(store.find_by_login(&login).await.unwrap().is_some());
+    }
+    for before in [None, Some(id)] {
+        AccountStore::list(&store, PageRequest { before, limit: 10 }).await.unwrap();
+    }
+    store.rename(id, Some(&Username::from_store("anna".to_owned())), None, Some(&news)).await.unwrap();
+    assert!(store.rehash(id, &hash, &hash).await.unwrap());
+    store.open(&session, &hash).await.unwrap();
+    assert!(SessionStore::find(&store, session.id, NOW).await.unwrap().is_some());
+    assert!(store.rotate(session.id, 0, NOW, session.expires).await.unwrap());
+    assert_eq!(SessionStore::list(&store, id, NOW).await.unwrap().len(), 1);
+    store.change_password(id, None, &hash, Some(session.id), NOW).await.unwrap();
+    assert!(store.revoke(id, session.id, NOW).await.unwrap());
+    assert_eq!(store.revoked_since(NOW).await.unwrap().len(), 1);
+    store.open(&sample::session(id), &hash).await.unwrap();
+    store.set_role(id, Role::Admin, NOW).await.unwrap();
+    store.set_state(id, State::Suspended, NOW).await.unwrap();
+    store.delete(id, NOW, &news).await.unwrap();
+    assert_eq!(store.forget(session.expires, 10).await.unwrap(), 2);
+}
+
+async fn use_profiles(mongo: &Arc<Mongo>) {
+    let store = MongoProfiles(mongo.clone());
+    let [ana, ben] = [sample::profile("ana_", "Ana"), sample::profile("ben_", "Ben")];
+    let first = PageRequest::first(10);
+    for profile in [&ana, &ben] {
+        store.open(profile).await.unwrap();
+    }
+    let change = ProfileChange { username: Some("anna".to_owned()), ..ProfileChange::default() };
+    store.update(ana.id, &change, NOW).await.unwrap();
+    let many: Vec<_> = (0..201).map(|_| sample::profile("many", "Many")).collect();
+    for profile in &many {
+        store.open(profile).await.unwrap();
+    }
+    for before in [None, Some(ben.id)] {
+        assert_eq!(
+            store.search(&Search::parse("ANN").unwrap(), PageRequest { before, limit: 10 }).await.unwrap().items.len(),
+            1
+        );
+    }
+    store.follow(sample::id(), ana.id, ben.id, 10).await.unwrap();
+    assert!(store.relation(ana.id, ben.id).await.unwrap().is_following);
+    for before in [None, Some(sample::id())] {
+        let page = PageRequest { before, ..first };
+        assert_eq!(store.followers(ben.id, page).await.unwrap().items.len(), 1);
+        assert_eq!(store.following(ana.id, page).await.unwrap().items.len(), 1);
+    }
+    assert_eq!(store.all_following(ana.id).await.unwrap().iter().count(), 1);
+    store.unfollow(ana.id, ben.id).await.unwrap();
+    store.follow(sample::id(), ben.id, ana.id, 10).await.unwrap();
+    store.follow(sample::id(), ana.id, ben.id, 10).await.unwrap();
+    assert_eq!(store.erase(ana.id, 10).await.unwrap(), 3);
+    assert_eq!(store.by_ids(&[ana.id, ben.id]).await.unwrap().len(), 1);
+}
+
+async fn use_posts(mongo: &Arc<Mongo>) {
+    let store = MongoPosts(mongo.clone());
+    let [ana, ben]: [UserId; 2] = sample::ids();
+    let post = sample::post(ana, "hello");
+    let comment = sample::comment(&post, ben, "hello");
+    store.add(&post, &sample::published(&post)).await.unwrap();
+    assert!(store.toggle_like(sample::like(&post, ben)).await.unwrap().liked);
+    assert!(!store.toggle_like(sample::like(&post, ben)).await.unwrap().liked);
+    store.comment(&comment).await.unwrap();
+    assert!(store.remove_comment(post.id, comment.id).await.unwrap());
+    store.comment(&sample::comment(&post, ben, "again")).await.unwrap();
+    assert_eq!(store.set_like(sample::like(&post, ben), true).await.unwrap().count, 1);
+    assert_eq!(store.details(&[post.id]).await.unwrap().len(), 1);
+    for before in [None, Some(sample::id())] {
+        assert_eq!(store.newest(PageRequest { before, limit: 1 }).await.unwrap().items, [post.id]);
+        assert_eq!(store.newest_by(&[ana, ben], PageRequest { before, limit: 1 }).await.unwrap().items, [post.id]);
+        assert_eq!(store.likes_by(ben, PageRequest { before, limit: 1 }).await.unwrap().items.len(), 1);
+    }
+    for before in [None, Some(sample::id())] {
+        assert_eq!(store.likes(post.id, PageRequest { before, limit: 1 }).await.unwrap().items.len(), 1);
+    }
+    for before in [None, Some(sample::id())] {
+        let page = PageRequest { before, limit: 1 };
+        assert_eq!(store.comments(post.id, page).await.unwrap().items.len(), 1);
+        assert_eq!(store.comments_by(ben, page).await.unwrap().items.len(), 1);
+    }
+    assert_eq!(store.total().await.unwrap(), 1);
+    assert_eq!(store.counts(&[ana, ben]).await.unwrap()[&ana], 1);
+    assert_eq!(store.liked(ben, &[post.id]).await.unwrap().len(), 1);
+    assert!(store.find_comment(post.id, comment.id).await.unwrap().is_none());
+    assert_eq!(store.erase_traces(ben, 10).await.unwrap(), 2);
+    assert_eq!(store.set_like(sample::like(&post, ben), true).await.unwrap().count, 1);
+    assert!(store.remove(post.id, &sample::deleted(&post)).await.unwrap());
+    assert_eq!(store.purge(post.id, 10).await.unwrap(), 1);
+    store.bar(ben).await.unwrap();
+}
+
+async fn use_media(mongo: &Arc<Mongo>) {
+    let store = MongoMedia(mongo.clone());
+    let (account, holder) = (sample::id(), Holder::Post(sample::id()));
+    let media = sample::media(account);
+    let (ids, expires) = ([media.image.id], NOW + sample::DAY);
+    store.add(&media).await.unwrap();
+    assert!(store.find(ids[0]).await.unwrap().is_some());
+    assert_eq!(store.expired(expires, 10).await.unwrap().len(), 1);
+    assert_eq!(store.claim(account, holder, &ids, NOW, expires).await.unwrap().len(), 1);
+    store.unclaim(holder).await.unwrap();
+    store.keep(holder, &ids).await.unwrap();
+    for before in [None, Some(sample::id())] {
+        assert_eq!(store.of_account(account, PageRequest { before, limit: 1 }).await.unwrap().items.len(), 1);
+    }
+    store.doom(&ids).await.unwrap();
+    assert_eq!(store.doomed(None, 10).await.unwrap().len(), 1);
+    assert!(store.doomed(Some(ids[0]), 10).await.unwrap().is_empty());
+    store.forget(ids[0]).await.unwrap();
+    store.bar(account).await.unwrap();
+}
+
+async fn use_log_and_requests(mongo: &Arc<Mongo>) {
+    let events = MongoEvents(mongo.clone());
+    let pending = events.pending("ana", 100).await.unwrap();
+    assert!(pending.len() > 2);
+    events.set_aside("ana", &pending[0], "why not").await.unwrap();
+    assert_eq!(events.trim(&["ana"], 100).await.unwrap(), 1);
+    let unsent = events.unsent(NOW, 100).await.unwrap();
+    events.mark_sent(&unsent, NOW).await.unwrap();
+    events.confirm("ana", &unsent).await.unwrap();
+    assert_eq!(events.trim(&["ana"], 100).await.unwrap(), unsent.len());
+
+    let other = MongoIdempotency(mongo.clone());
+    other.begin(&[1; 32], &[2; 32], sample::id(), NOW).await.unwrap();
+    other.release(&[1; 32]).await.unwrap();
+    other.begin(&[1; 32], &[2; 32], sample::id(), NOW).await.unwrap();
+    other.finish(&[1; 32], b"done").await.unwrap();
+    assert_eq!(other.forget(NOW + Duration::from_secs(1), 10).await.unwrap(), 1);
+    assert!(!mongo.has_others().await.unwrap());
+}

@@ -1,0 +1,70 @@
+//! The contracts of all stores.
+
+use std::sync::Arc;
+
+use echo_domain::{contract::Backend, outbox_contract::Stores, transfer::contract::Moving};
+use echo_mongo::{
+    Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles, MongoTransfer,
+};
+
+use crate::fixture::{Guard, open};
+
+async fn fresh() -> (Backend, Guard) {
+    let (database, guard) = open().await;
+    (backend(database), guard)
+}
+
+fn backend(database: Arc<Mongo>) -> Backend {
+    Backend {
+        accounts: Arc::new(MongoAccounts(database.clone())),
+        sessions: Arc::new(MongoAccounts(database.clone())),
+        profiles: Arc::new(MongoProfiles(database.clone())),
+        posts: Arc::new(MongoPosts(database.clone())),
+        media: Arc::new(MongoMedia(database.clone())),
+        events: Arc::new(MongoEvents(database.clone())),
+        requests: Arc::new(MongoIdempotency(database)),
+    }
+}
+
+mod accounts {
+    echo_domain::account_store_contract!(super::fresh);
+}
+mod sessions {
+    echo_domain::session_store_contract!(super::fresh);
+}
+mod profiles {
+    echo_domain::profile_store_contract!(super::fresh);
+}
+mod posts {
+    echo_domain::post_store_contract!(super::fresh);
+}
+mod media {
+    echo_domain::media_store_contract!(super::fresh);
+}
+mod events {
+    echo_domain::event_log_contract!(super::fresh);
+}
+mod requests {
+    echo_domain::idempotency_store_contract!(super::fresh);
+}
+mod transfer {
+    use super::*;
+
+    async fn fresh() -> (Moving, Guard) {
+        let (database, guard) = open().await;
+        (Moving { target: Arc::new(MongoTransfer(database.clone())), stores: backend(database) }, guard)
+    }
+
+    echo_domain::target_contract!(fresh);
+}
+mod outbox {
+    use super::*;
+
+    async fn fresh() -> (Stores, Guard) {
+        let (database, guard) = open().await;
+        let accounts = Arc::new(MongoAccounts(database.clone()));
+        (Stores { accounts, outbox: Arc::new(MongoEvents(database)) }, guard)
+    }
+
+    echo_domain::outbox_contract!(fresh);
+}

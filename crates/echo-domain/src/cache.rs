@@ -52,9 +52,7 @@ impl<K, V> Weighter<K, Kept<V>> for Weigh<V> {
 ///
 /// # Errors
 /// Of the change.
-pub(crate) async fn to_the_end<T: Send + 'static>(
-    change: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
+pub async fn to_the_end<T: Send + 'static>(change: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
     tokio::spawn(change).await.map_err(Error::internal)?
 }
 

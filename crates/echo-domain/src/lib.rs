@@ -34,7 +34,7 @@ pub mod transfer;
 pub mod users;
 pub mod workers;
 
-pub use cache::Cache;
+pub use cache::{Cache, to_the_end};
 pub use change::{Alone, Broadcast, Change, Hears};
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
 pub use event::{Consumer, Event, EventLog, Outbox, Recorded, Relay};

@@ -89,14 +89,16 @@ impl Mongo {
 
 /// What the address says, and on top of it what Echo's promises rest on.
 async fn client_options(uri: &str, longest_call: Duration) -> Result<ClientOptions, OpenError> {
-    const SECONDS_TO_FIND_A_SERVER: u64 = 2;
+    const TO_FIND_A_SERVER: Duration = Duration::from_secs(2);
+    // The driver's look after the server has this long, too: when it fails, it takes every running call with it.
+    const TO_CONNECT: Duration = Duration::from_secs(5);
     const CONNECTIONS: u32 = 100;
     let mut options = ClientOptions::parse(uri).await.map_err(|cause| malformed(&cause))?;
     options.app_name.get_or_insert_with(|| "echod".to_owned());
     options.max_pool_size.get_or_insert(CONNECTIONS);
     // Short, so that a lost MongoDB is a refusal soon, and not a request that hangs.
-    options.server_selection_timeout.get_or_insert(Duration::from_secs(SECONDS_TO_FIND_A_SERVER));
-    options.connect_timeout.get_or_insert(Duration::from_secs(SECONDS_TO_FIND_A_SERVER));
+    options.server_selection_timeout.get_or_insert(TO_FIND_A_SERVER);
+    options.connect_timeout.get_or_insert(TO_CONNECT);
     // An answer means that a majority has it on disk. Not waited for forever: the call fails, the write may come.
     let majority = WriteConcern::builder().w(Acknowledgment::Majority).journal(true);
     options.write_concern = Some(majority.w_timeout(longest_call / 2).build());

@@ -93,7 +93,11 @@ impl RedisBroadcast {
             return text.parse().into_iter().for_each(|number| self.heard.note(number));
         }
         match serde_json::from_str(&text) {
-            Ok(Told { from, number, .. }) if from == self.instance => self.heard.note(number),
+            Ok(Told { from, number, changes }) if from == self.instance => {
+                // It has forgotten what it changed, but not what others did.
+                changes.iter().filter(|change| **change == Change::Anything).for_each(everyone);
+                self.heard.note(number);
+            }
             Ok(Told { from, number, changes }) => {
                 changes.iter().for_each(everyone);
                 self.answer(from, number);

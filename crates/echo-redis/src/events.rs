@@ -16,7 +16,7 @@ use echo_domain::{Clock, EventLog, Outbox, Recorded, Result};
 use fred::{
     clients::WithOptions,
     interfaces::{ClientLike, StreamsInterface},
-    types::{Value, config::Options, streams::XReadResponse},
+    types::{Value, config::Options},
 };
 use tokio::{
     sync::watch,
@@ -25,7 +25,6 @@ use tokio::{
 
 use crate::{
     connection::Redis,
-    error::translate,
     leases::{Lease, Leases},
 };
 
@@ -160,9 +159,10 @@ impl RedisEvents {
         };
         self.redis.run("events.begin", create).await?;
         let claim = client.xautoclaim(STREAM, consumer, HOLDER, 0, "0-0", Some(Self::SIGNALS * 2), true);
+        let claimed: Value = self.redis.run("events.claim", claim).await?;
         // Where to go on from, the signals, and since version 7 those forgotten.
-        let claimed: Vec<Value> = self.redis.run("events.claim", claim).await?;
-        let signals = claimed.into_iter().nth(1).map_or(Ok(Vec::new()), Value::convert).map_err(translate)?;
+        let signals = claimed.into_array().into_iter().nth(1).map(Value::into_array).unwrap_or_default();
+        let signals = signals.into_iter().filter_map(Value::into_string).collect();
         Ok(Reading { signals, own, is_done: false })
     }
 
@@ -174,9 +174,8 @@ impl RedisEvents {
             return Ok(true);
         }
         let client = &self.redis.client;
-        let read = client.xreadgroup_map(consumer, HOLDER, Some(Self::SIGNALS), None, false, STREAM, ">");
-        let read: XReadResponse<String, String, String, Value> = self.redis.run("events.read", read).await?;
-        reading.signals = read.into_values().flatten().map(|(id, _)| id).collect();
+        let read = client.xreadgroup(consumer, HOLDER, Some(Self::SIGNALS), None, false, STREAM, ">");
+        reading.signals = signals(self.redis.run("events.read", read).await?);
         Ok(!reading.signals.is_empty())
     }
 
@@ -192,6 +191,14 @@ impl RedisEvents {
     fn reading(&self) -> MutexGuard<'_, HashMap<&'static str, Reading>> {
         self.reading.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Of all streams that were read, of which there is one; by hand, since the client takes a pair of entries for a map.
+fn signals(read: Value) -> Vec<String> {
+    // Nothing, if there is none.
+    let Value::Map(streams) = read else { return Vec::new() };
+    let entries = streams.inner().into_values().flat_map(Value::into_array);
+    entries.filter_map(|entry| entry.into_array().into_iter().next()?.into_string()).collect()
 }
 
 #[async_trait]

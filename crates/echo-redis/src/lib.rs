@@ -4,17 +4,24 @@
 //! [`echo_domain::Error::Unavailable`] or are done without it, and what was missed meanwhile is made good afterwards.
 
 mod broadcast;
+mod cache;
 mod connection;
+mod epoch;
 mod error;
 mod events;
 mod leases;
 mod limits;
+mod posts;
 mod teller;
 mod timelines;
+mod users;
 
 pub use broadcast::RedisBroadcast;
+pub use cache::SharedCache;
 pub use connection::Redis;
 pub use error::OpenError;
 pub use events::RedisEvents;
 pub use limits::RedisLimiter;
+pub use posts::SharedPosts;
 pub use timelines::RedisTimelines;
+pub use users::SharedProfiles;

@@ -68,3 +68,43 @@ mod outbox {
 
     echo_domain::outbox_contract!(fresh);
 }
+
+/// The caches keep the contracts of what they stand in front of.
+mod cached {
+    use echo_domain::{Alone, Clock, Timestamp, auth::CachedAccounts, posts::CachedPosts, users::CachedProfiles};
+
+    use super::*;
+
+    const BYTES: u64 = 1 << 20;
+
+    /// Stands still: nothing is forgotten by age, so that what is not forgotten by the change shows.
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(1_700_000_000_000)
+        }
+    }
+
+    async fn fresh() -> (Backend, Guard) {
+        let (backend, guard) = super::fresh().await;
+        let clock: Arc<dyn Clock> = Arc::new(Noon);
+        let backend = Backend {
+            accounts: Arc::new(CachedAccounts::new(backend.accounts, BYTES, clock.clone(), Arc::new(Alone))),
+            profiles: Arc::new(CachedProfiles::new(backend.profiles, BYTES, &clock, Arc::new(Alone))),
+            posts: Arc::new(CachedPosts::new(backend.posts, BYTES, &clock, Arc::new(Alone))),
+            ..backend
+        };
+        (backend, guard)
+    }
+
+    mod accounts {
+        echo_domain::account_store_contract!(super::fresh);
+    }
+    mod profiles {
+        echo_domain::profile_store_contract!(super::fresh);
+    }
+    mod posts {
+        echo_domain::post_store_contract!(super::fresh);
+    }
+}

@@ -6,4 +6,5 @@ mod contract;
 mod fixture;
 mod impostor;
 mod opening;
+mod posts;
 mod processes;

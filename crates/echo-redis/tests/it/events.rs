@@ -6,29 +6,19 @@ use std::{
 };
 
 use async_trait::async_trait;
-use echo_domain::{
-    Clock, Consumer, Event, EventLog, Recorded, Relay, Result, Timestamp, UserId, auth::AccountStore, contract::sample,
-};
+use echo_domain::{Consumer, Event, EventLog, Recorded, Relay, Result, UserId, auth::AccountStore, contract::sample};
 use echo_mongo::{Mongo, MongoAccounts, MongoEvents};
 use echo_redis::RedisEvents;
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
+    backend::Now,
     mongo::{self, Guard},
     server::{Server, eventually},
 };
 
-const AGAIN: Duration = Duration::from_secs(2);
-
-struct Now;
-
-impl Clock for Now {
-    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
-    fn now(&self) -> Timestamp {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
-    }
-}
+/// So soon is signalled again what is still waited for.
+pub(crate) const AGAIN: Duration = Duration::from_secs(2);
 
 /// A process: what it leaves, and what it reads.
 struct Process {

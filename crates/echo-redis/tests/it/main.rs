@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod backend;
 mod broadcast;
+mod cache;
 mod connection;
 mod events;
 mod limits;

@@ -125,7 +125,12 @@ pub(crate) async fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
     let gate = Arc::new(Gate::new(access, clock.clone()));
     let accounts =
         Arc::new(CachedAccounts::new(records.accounts.clone(), CACHE / 16, clock.clone(), shared.others.clone()));
-    let profiles = Arc::new(CachedProfiles::new(records.profiles.clone(), CACHE / 4, &clock, shared.others.clone()));
+    let profiles = Arc::new(CachedProfiles::new(
+        shared.profiles(records.profiles.clone()),
+        CACHE / 4,
+        &clock,
+        shared.others.clone(),
+    ));
     let directory: Arc<dyn Directory> = Arc::new(ProfileDirectory { profiles: profiles.clone() });
     let auth = AuthService::new(auth::Parts {
         accounts: accounts.clone(),
@@ -180,7 +185,12 @@ pub(crate) fn echo(
     let records = &base.records;
     let (clock, ids, directory) = (base.clock.clone(), base.ids.clone(), base.directory.clone());
     let profiles = base.profiles.clone();
-    let post_store = Arc::new(CachedPosts::new(records.posts.clone(), CACHE / 2, &clock, base.shared.others.clone()));
+    let post_store = Arc::new(CachedPosts::new(
+        base.shared.posts(records.posts.clone()),
+        CACHE / 2,
+        &clock,
+        base.shared.others.clone(),
+    ));
     let hears = [base.hears, vec![post_store.clone()]].concat();
     let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
 

@@ -1,8 +1,8 @@
 //! Where records are kept: the stores of every area on one engine.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use async_trait::async_trait;
 use echo_domain::{
     EventLog, Outbox,
@@ -101,6 +101,34 @@ impl Records {
             Engine::Sqlite(database) => Arc::new(SqliteTransfer { database: database.clone(), consumers: &CONSUMERS }),
             Engine::Mongo(mongo) => Arc::new(MongoTransfer(mongo.clone())),
         }
+    }
+
+    /// This process changes nothing from now on: a move from them need not wait for it.
+    ///
+    /// # Errors
+    /// When they do not answer.
+    pub(crate) async fn keep_still(&self) -> Result<()> {
+        if let Engine::Mongo(mongo) = &self.engine {
+            mongo.keep_still().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until no other process uses them: without anything else to share, neither would hear what the other changes.
+    /// One that was killed counts for ten seconds.
+    ///
+    /// # Errors
+    /// When another one goes on to use them.
+    pub(crate) async fn require_alone(&self) -> Result<()> {
+        const PATIENCE: u32 = 12;
+        let Engine::Mongo(mongo) = &self.engine else { return Ok(()) };
+        for _ in 0..PATIENCE {
+            if !mongo.has_others().await? {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        bail!("another echod uses the {mongo}: set REDIS_URL for both, by which they hear of each other's changes")
     }
 
     /// Where everything is, in a line or two for people.

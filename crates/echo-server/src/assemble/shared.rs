@@ -8,9 +8,13 @@ use echo_domain::{
     Alone, Broadcast, Clock, EventLog, Hears,
     feed::{MemoryTimelines, TimelineStore},
     limits::{LocalLimiter, RateLimiter},
+    posts::PostStore,
+    users::ProfileStore,
 };
 use echo_http::Dependency;
-use echo_redis::{Redis, RedisBroadcast, RedisEvents, RedisLimiter, RedisTimelines};
+use echo_redis::{
+    Redis, RedisBroadcast, RedisEvents, RedisLimiter, RedisTimelines, SharedCache, SharedPosts, SharedProfiles,
+};
 use tokio::{sync::watch, task::JoinSet};
 
 use super::Records;
@@ -36,6 +40,7 @@ struct InRedis {
     redis: Arc<Redis>,
     broadcast: Arc<RedisBroadcast>,
     events: Arc<RedisEvents>,
+    cache: Arc<SharedCache>,
 }
 
 impl Shared {
@@ -65,13 +70,30 @@ impl Shared {
         let outbox = records.outbox.clone();
         let outbox = outbox.ok_or_else(|| anyhow::anyhow!("REDIS_URL needs records that processes can share"))?;
         let events = Arc::new(RedisEvents::new(redis.clone(), outbox, clock.clone(), instance, AGAIN));
+        let cache = Arc::new(SharedCache::new(redis.clone(), broadcast.clone()));
         Ok(Self {
             others: broadcast.clone(),
             limiter: Arc::new(RedisLimiter::new(redis.clone(), clock.clone())),
             timelines: Arc::new(RedisTimelines(redis.clone())),
             events: events.clone(),
-            redis: Some(InRedis { redis, broadcast, events }),
+            redis: Some(InRedis { redis, broadcast, events, cache }),
         })
+    }
+
+    /// The posts as kept, behind what any process has read of them.
+    pub(super) fn posts(&self, kept: Arc<dyn PostStore>) -> Arc<dyn PostStore> {
+        match &self.redis {
+            Some(it) => Arc::new(SharedPosts::new(kept, it.cache.clone())),
+            None => kept,
+        }
+    }
+
+    /// The profiles likewise.
+    pub(super) fn profiles(&self, kept: Arc<dyn ProfileStore>) -> Arc<dyn ProfileStore> {
+        match &self.redis {
+            Some(it) => Arc::new(SharedProfiles::new(kept, it.cache.clone())),
+            None => kept,
+        }
     }
 
     /// What readiness tells of it.
@@ -81,7 +103,7 @@ impl Shared {
 
     /// Starts to hear what others tell and leave, until `stop` becomes true.
     pub(super) fn start(self, tasks: &mut JoinSet<()>, hears: Vec<Arc<dyn Hears>>, stop: &watch::Receiver<bool>) {
-        let Some(InRedis { redis, broadcast, events }) = self.redis else { return };
+        let Some(InRedis { redis, broadcast, events, .. }) = self.redis else { return };
         let (heard, left) = (stop.clone(), stop.clone());
         tasks.spawn(async move {
             let listening = async {

@@ -51,6 +51,12 @@ async fn serve(settings: Settings) -> Result<()> {
     assemble::migrate(&settings, &data)?;
     let base = assemble::base(&settings, &data).await?;
     let records = base.records.clone();
+    if settings.cluster.redis_url().is_none() {
+        records.require_alone().await?;
+    }
+    if read_only {
+        records.keep_still().await?;
+    }
     let echo = assemble::echo(&settings, &data, base, public_url, telemetry::metrics()?)?;
     let (stop, stopped) = watch::channel(false);
     stop_on_signals(stop)?;

@@ -13,7 +13,10 @@ use reqwest::{
 };
 use serde_json::Value;
 
-use crate::{app::TestApp, contract::Contract};
+use crate::{
+    app::{TestApp, given_address},
+    contract::Contract,
+};
 
 /// Somebody who calls the API, with a token or without.
 #[derive(Clone)]
@@ -120,7 +123,9 @@ impl Call {
         let log = if status >= 500 { app.log.tail() } else { String::new() };
         let reply = Reply { method, path, status, headers, body, line, log };
         reply.keeps_to_the_conventions();
-        Contract::of(&app).await?.check(&reply);
+        if !reply.is_a_proxys() {
+            Contract::of(&app).await?.check(&reply);
+        }
         Some(reply)
     }
 }
@@ -208,6 +213,9 @@ impl Reply {
 
     /// What API.md says of every reply.
     fn keeps_to_the_conventions(&self) {
+        if self.is_a_proxys() {
+            return;
+        }
         assert!(self.status != 500, "a fault of the server: {self}");
         assert!(!self.header("x-request-id").is_empty(), "no X-Request-Id: {self}");
         if self.status < 400 || self.method == Method::HEAD {
@@ -225,6 +233,13 @@ impl Reply {
         if json.get("errors").is_some() {
             assert!(matches!(self.status, 400 | 413 | 415 | 422), "errors where none belong: {self}");
         }
+    }
+}
+
+impl Reply {
+    /// What is hardly an address, a proxy in front of the given Echo refuses in its own words.
+    pub fn is_a_proxys(&self) -> bool {
+        given_address().is_some() && self.status == 400 && self.header("content-type") == "text/html"
     }
 }
 

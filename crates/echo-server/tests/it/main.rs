@@ -20,6 +20,7 @@ mod account_end;
 mod auth;
 mod backup;
 mod cli;
+mod cluster;
 mod conventions;
 mod crash;
 mod doctor;

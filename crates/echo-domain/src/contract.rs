@@ -188,6 +188,7 @@ mod tests {
             include_str!("media/contract.rs"),
             include_str!("event_contract.rs"),
             include_str!("idempotency_contract.rs"),
+            include_str!("transfer/contract.rs"),
             include_str!("limits_contract.rs"),
             include_str!("outbox_contract.rs"),
         ] {

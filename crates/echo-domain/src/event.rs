@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::{Error, MediaId, PostId, Result, Timestamp, UserId};
 
 /// What others react to. Its serialised form is what every event log keeps: only ever add to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
     /// The account exists; its profile must, too.

@@ -30,6 +30,7 @@ pub mod posts;
 mod seal;
 mod text;
 mod time;
+pub mod transfer;
 pub mod users;
 pub mod workers;
 

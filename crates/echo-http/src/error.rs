@@ -42,6 +42,8 @@ pub(crate) enum ApiError {
     RateLimited { policy: &'static str, quota: u32, window: Duration, retry_after: Duration },
     #[error("Echo is at its limit; try again in a moment")]
     Overloaded,
+    #[error("Echo takes no changes for now; try again later")]
+    ReadOnly,
 }
 
 /// How every failure looks. Clients of the first Echo read `message` and `success`.
@@ -94,6 +96,7 @@ impl ApiError {
             Self::IdempotencyInProgress => (StatusCode::CONFLICT, "idempotency_in_progress"),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, "read_only"),
         };
         (status, code.into())
     }
@@ -110,6 +113,8 @@ impl ApiError {
             ],
             Self::RangeNotSatisfiable { length } => vec![(header::CONTENT_RANGE, format!("bytes */{length}"))],
             Self::IdempotencyInProgress | Self::Overloaded => vec![retry_after(Duration::from_secs(1))],
+            // How long that takes, nobody knows.
+            Self::ReadOnly => vec![retry_after(Duration::from_secs(60))],
             Self::Domain(Error::Unavailable { retry_after: after, .. }) => vec![retry_after(*after)],
             Self::Domain(Error::Unauthenticated(_)) => vec![(header::WWW_AUTHENTICATE, "Bearer".to_owned())],
             _ => Vec::new(),

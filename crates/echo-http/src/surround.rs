@@ -32,6 +32,8 @@ pub struct Surroundings {
     pub ids: NewIds,
     pub bounds: Bounds,
     pub callers: Callers,
+    /// Whether every change is refused.
+    pub read_only: bool,
     /// `None` counts nobody.
     pub limiter: Option<Arc<dyn RateLimiter>>,
     pub idempotency: Idempotency,
@@ -95,6 +97,7 @@ impl Surroundings {
         }
         match *request.method() {
             Method::GET | Method::HEAD => etag::validate(request, next).await,
+            _ if self.read_only => ApiError::ReadOnly.into_response(),
             Method::POST => self.idempotency.once(request, next).await,
             _ => next.run(request).await,
         }

@@ -22,13 +22,14 @@ use crate::{
     transaction::Tx,
 };
 
+pub(crate) use sessions::SessionRow;
 use sessions::revoke_all;
 
 /// Keeps accounts and sessions in MongoDB.
 pub struct MongoAccounts(pub Arc<Mongo>);
 
 #[derive(Debug, Serialize, Deserialize)]
-struct AccountRow {
+pub(crate) struct AccountRow {
     #[serde(rename = "_id")]
     id: ObjectId,
     username: String,
@@ -230,7 +231,7 @@ async fn change_password(
 }
 
 /// Which unique index refused says what is taken.
-fn taken(failure: Failure) -> Failure {
+pub(crate) fn taken(failure: Failure) -> Failure {
     match failure.duplicate() {
         Some("username") => Error::conflict("username_taken", "Username is already taken").into(),
         Some("email") => Error::conflict("email_taken", "Email is already taken").into(),
@@ -239,7 +240,7 @@ fn taken(failure: Failure) -> Failure {
 }
 
 impl AccountRow {
-    fn of(account: &Account) -> Self {
+    pub(crate) fn of(account: &Account) -> Self {
         Self {
             id: oid(account.id),
             username: account.username.as_str().to_owned(),
@@ -252,7 +253,7 @@ impl AccountRow {
         }
     }
 
-    fn read(self) -> Outcome<Account> {
+    pub(crate) fn read(self) -> Outcome<Account> {
         Ok(Account {
             id: id(self.id),
             username: Username::from_store(self.username),

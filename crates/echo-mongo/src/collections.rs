@@ -21,6 +21,7 @@ pub(crate) const ALL: &[&Declared] = &[
     &COMMENTS,
     &MEDIA,
     &MEDIA_WRITERS,
+    &TRANSFER,
 ];
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
@@ -181,7 +182,7 @@ pub(crate) const POST_WRITERS: Declared = Declared {
     name: "post_writers",
     required: &[("_id", "objectId")],
     optional: &[("posts", "long"), ("traces", "long"), ("barred", "bool")],
-    indexes: &[],
+    indexes: &[Index::on("barred", &[("barred", 1), ("_id", 1)]).having("barred")],
     sharding: Sharding::Hashed("_id"),
 };
 
@@ -201,7 +202,7 @@ pub(crate) const LIKES: Declared = Declared {
     optional: &[],
     indexes: &[
         Index::on("pair", &[("post", 1), ("user", 1)]).unique(),
-        Index::on("post", &[("post", 1), ("_id", -1)]),
+        Index::on("post", &[("post", 1), ("_id", 1)]),
         Index::on("user", &[("user", 1), ("post", -1)]),
     ],
     sharding: Sharding::Hashed("post"),
@@ -218,7 +219,7 @@ pub(crate) const COMMENTS: Declared = Declared {
         ("created", "date"),
     ],
     optional: &[],
-    indexes: &[Index::on("post", &[("post", 1), ("_id", -1)]), Index::on("author", &[("author", 1), ("_id", -1)])],
+    indexes: &[Index::on("post", &[("post", 1), ("_id", 1)]), Index::on("author", &[("author", 1), ("_id", -1)])],
     sharding: Sharding::Hashed("post"),
 };
 
@@ -242,6 +243,17 @@ pub(crate) const MEDIA_WRITERS: Declared = Declared {
     name: "media_writers",
     required: &[("_id", "objectId")],
     optional: &[("images", "long"), ("barred", "bool")],
-    indexes: &[],
+    indexes: &[Index::on("barred", &[("barred", 1), ("_id", 1)]).having("barred")],
     sharding: Sharding::Hashed("_id"),
+};
+
+// Moving: how far a move into this database, or an import, has come.
+
+/// One document.
+pub(crate) const TRANSFER: Declared = Declared {
+    name: "transfer",
+    required: &[("_id", "int"), ("source", "string"), ("done", "bool"), ("place", "string")],
+    optional: &[],
+    indexes: &[],
+    sharding: Sharding::Unsharded,
 };

@@ -70,6 +70,17 @@ impl Mongo {
         self.client.clone().shutdown().await;
     }
 
+    /// This process changes nothing from now on: no other needs to reckon with it, as [`Self::has_others`] does.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`]: then others do for ten seconds.
+    pub async fn keep_still(&self) -> Result<()> {
+        if let Some(heartbeat) = &self.heartbeat {
+            heartbeat.abort();
+        }
+        self.run("instances.end", instances::end(self)).await
+    }
+
     /// Whether another process has the database open, or died within the last ten seconds.
     ///
     /// # Errors

@@ -25,22 +25,22 @@ use crate::{
 pub struct MongoEvents(pub Arc<Mongo>);
 
 #[derive(Debug, Serialize, Deserialize)]
-struct EventRow {
-    position: i64,
-    event: Document,
-    at: DateTime,
+pub(crate) struct EventRow {
+    pub(crate) position: i64,
+    pub(crate) event: Document,
+    pub(crate) at: DateTime,
     /// Who has not confirmed it.
-    waiting: Vec<String>,
+    pub(crate) waiting: Vec<String>,
 }
 
 /// An event that a consumer could not handle, for a person to look at.
 #[derive(Debug, Serialize, Deserialize)]
-struct SetAsideRow {
-    consumer: String,
-    position: i64,
-    event: Document,
-    reason: String,
-    at: DateTime,
+pub(crate) struct SetAsideRow {
+    pub(crate) consumer: String,
+    pub(crate) position: i64,
+    pub(crate) event: Document,
+    pub(crate) reason: String,
+    pub(crate) at: DateTime,
 }
 
 /// Leaves an event in the transaction of what it tells of. To be called after the write that it tells of: then two

@@ -24,17 +24,17 @@ use crate::{
 pub struct MongoIdempotency(pub Arc<Mongo>);
 
 #[derive(Debug, Serialize, Deserialize)]
-struct RequestRow {
+pub(crate) struct RequestRow {
     #[serde(rename = "_id")]
-    key: Binary,
-    fingerprint: Binary,
-    seed: ObjectId,
+    pub(crate) key: Binary,
+    pub(crate) fingerprint: Binary,
+    pub(crate) seed: ObjectId,
     /// Who does it now.
     #[serde(skip_serializing_if = "Option::is_none")]
     process: Option<Binary>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reply: Option<Binary>,
-    begun: DateTime,
+    pub(crate) reply: Option<Binary>,
+    pub(crate) begun: DateTime,
 }
 
 #[async_trait]

@@ -25,6 +25,7 @@ mod plan;
 mod posts;
 mod sharding;
 mod transaction;
+mod transfer;
 mod turns;
 mod users;
 
@@ -36,4 +37,5 @@ pub use idempotency::MongoIdempotency;
 pub use media::MongoMedia;
 pub use posts::MongoPosts;
 pub use sharding::shard_commands;
+pub use transfer::MongoTransfer;
 pub use users::MongoProfiles;

@@ -22,8 +22,8 @@ use crate::{
 };
 
 use claim::Claim;
-pub(crate) use rows::ImageRow;
-use rows::{MediaRow, holder_word};
+use rows::holder_word;
+pub(crate) use rows::{ImageRow, MediaRow};
 
 /// Keeps the records of images in MongoDB.
 pub struct MongoMedia(pub Arc<Mongo>);

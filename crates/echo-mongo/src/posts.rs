@@ -4,6 +4,7 @@ mod by_user;
 mod erasing;
 mod newest;
 mod rows;
+mod taken;
 mod tally;
 mod traces;
 
@@ -27,7 +28,10 @@ use crate::{
     transaction::Tx,
 };
 
-use rows::{CommentRow, LikeRow, PostKey, PostRow};
+use rows::PostKey;
+pub(crate) use rows::{CommentRow, LikeRow, PostRow};
+pub(crate) use taken::{count_added, count_posts};
+pub(crate) use tally::{COMMENT, LIKE};
 use traces::{add_comment, remove_comment, set_like, toggle_like};
 
 /// Keeps posts, likes and comments in MongoDB.

@@ -25,12 +25,14 @@ use crate::{
     transaction::Tx,
 };
 
+pub(crate) use follows::{FollowRow, count_follows};
+
 /// Keeps profiles and follows in MongoDB.
 pub struct MongoProfiles(pub Arc<Mongo>);
 
 /// A profile without what it is found by, which nobody reads.
 #[derive(Debug, Serialize, Deserialize)]
-struct ProfileRow {
+pub(crate) struct ProfileRow {
     #[serde(rename = "_id")]
     id: ObjectId,
     username: String,
@@ -123,14 +125,20 @@ impl ProfileStore for MongoProfiles {
 }
 
 async fn insert(mongo: &Mongo, profile: &Profile) -> Outcome<()> {
-    let row = Profile { followers: 0, most_followers: 0, following: 0, ..profile.clone() };
-    let mut document = bson::serialize_to_document(&ProfileRow::of(&row))?;
-    document.insert("parts", parts_of(profile));
+    let document = unfollowed(&Profile { most_followers: 0, ..profile.clone() })?;
     let inserted = mongo.collection::<Document>(&PROFILES).insert_one(document).await.map_err(Failure::from);
     match inserted {
         Err(refused) if refused.duplicate() == Some("_id_") => Ok(()),
         inserted => inserted.map(drop),
     }
+}
+
+/// The profile's document while nobody follows it, nor it anybody.
+pub(crate) fn unfollowed(profile: &Profile) -> Outcome<Document> {
+    let row = Profile { followers: 0, following: 0, ..profile.clone() };
+    let mut document = bson::serialize_to_document(&ProfileRow::of(&row))?;
+    document.insert("parts", parts_of(profile));
+    Ok(document)
 }
 
 async fn by_ids(mongo: &Mongo, users: &[UserId]) -> Outcome<IdMap<UserId, Arc<Profile>>> {
@@ -209,7 +217,7 @@ impl ProfileRow {
         }
     }
 
-    fn read(self) -> Outcome<Profile> {
+    pub(crate) fn read(self) -> Outcome<Profile> {
         Ok(Profile {
             id: id(self.id),
             username: self.username,

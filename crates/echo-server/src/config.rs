@@ -56,6 +56,16 @@ pub(crate) struct Data {
     /// Bring an older database up to date at the start; off refuses it instead
     #[arg(long, env = "MIGRATE", value_name = "ON|OFF", default_value = "on", global = true, hide_env_values = true)]
     pub(crate) migrate: Switch,
+    /// Refuse every change and go on with what is only read, as while everything is moved to another store
+    #[arg(
+        long,
+        env = "READ_ONLY",
+        value_name = "ON|OFF",
+        default_value = "off",
+        global = true,
+        hide_env_values = true
+    )]
+    pub(crate) read_only: Switch,
     /// Signs access tokens with HS256; at least 32 bytes. Without it, a key pair in the data folder does (EdDSA)
     #[arg(long, env = "JWT_SECRET", value_name = "SECRET", global = true, hide_env_values = true)]
     pub(crate) jwt_secret: Option<Secret>,

@@ -1,7 +1,8 @@
 //! The data folder: there, writable, and served by one process at a time.
 //!
 //! Two locks tell who uses it. Every command shares the one on the folder itself, but a restore or a migration has it
-//! alone: what they replace, nobody has open. Whoever serves the folder has `echod.lock`, too.
+//! alone: what they replace, nobody has open. Whoever serves the folder has `echod.lock`, too; those who need it to stay
+//! as it is, a move and whoever serves it read-only, share that.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -28,7 +29,8 @@ pub(crate) struct DataDir {
     lock: File,
 }
 
-/// Held by the one process that serves the folder; the system lets go when the process ends, however it ends.
+/// Held by the one process that serves the folder, or by those that keep it as it is; the system lets go when the process
+/// ends, however it ends.
 pub(crate) struct Served {
     _lock: File,
 }
@@ -108,7 +110,7 @@ impl DataDir {
         })
     }
 
-    /// Whether a process serves the folder. A restore or a migration, which claims it as well, cannot go on: see
+    /// Whether a process serves the folder and changes it. A restore or a migration, which claims it as well, cannot go on: see
     /// [`Self::open`].
     pub(crate) fn is_served(&self) -> bool {
         let lock = File::open(self.path.join("echod.lock"));
@@ -120,16 +122,46 @@ impl DataDir {
     /// # Errors
     /// When another serves it, or it is not writable.
     pub(crate) fn serve(&self) -> Result<Served> {
+        let lock = self.lock_file()?;
+        if !claim(&lock, FlockOperation::NonBlockingLockExclusive)? {
+            ensure!(claim(&lock, FlockOperation::NonBlockingLockShared)?, self.is_served_already());
+            bail!(self.is_kept_still());
+        }
+        swap::finish(&self.path).with_context(|| format!("cannot finish the restore of {}", self.path.display()))?;
+        Ok(Served { _lock: lock })
+    }
+
+    /// Sees to it that nobody changes what is in the folder, until the end of what it returns.
+    ///
+    /// # Errors
+    /// When somebody serves it who may, or it is not writable.
+    pub(crate) fn keep_still(&self) -> Result<Served> {
+        let lock = self.lock_file()?;
+        ensure!(
+            claim(&lock, FlockOperation::NonBlockingLockShared)?,
+            "an echod serves {} and changes it: stop it, or restart it with READ_ONLY=on",
+            self.path.display()
+        );
+        Ok(Served { _lock: lock })
+    }
+
+    /// Refuses while somebody needs the folder to stay as it is: a move would miss what is changed now.
+    ///
+    /// # Errors
+    /// Then, or when it is not writable.
+    pub(crate) fn require_changeable(&self) -> Result<()> {
+        let lock = self.lock_file()?;
+        let is_still = claim(&lock, FlockOperation::NonBlockingLockShared)?
+            && !claim(&lock, FlockOperation::NonBlockingLockExclusive)?;
+        ensure!(!is_still, self.is_kept_still());
+        Ok(())
+    }
+
+    fn lock_file(&self) -> Result<File> {
         let path = self.path.join("echod.lock");
         let unusable =
             || format!("cannot write to the data folder {} (set DATA_DIR to a writable folder)", self.path.display());
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(path).with_context(unusable)?;
-        ensure!(
-            claim(&lock, FlockOperation::NonBlockingLockExclusive).with_context(unusable)?,
-            self.is_served_already()
-        );
-        swap::finish(&self.path).with_context(|| format!("cannot finish the restore of {}", self.path.display()))?;
-        Ok(Served { _lock: lock })
+        OpenOptions::new().create(true).truncate(false).write(true).open(path).with_context(unusable)
     }
 
     /// Claims the folder for this process, while no other uses it in any way.
@@ -145,11 +177,16 @@ impl DataDir {
             bail!("another restore or migration of {path} goes on: wait for its end");
         }
         ensure!(!self.is_served(), self.is_served_already());
+        self.require_changeable()?;
         bail!("another command, such as `echod backup` or `echod user`, uses {path}: wait for its end")
     }
 
     fn is_served_already(&self) -> String {
         format!("another echod serves {} already: stop it, or set DATA_DIR to another folder", self.path.display())
+    }
+
+    fn is_kept_still(&self) -> String {
+        format!("{} is served read-only, or being moved: wait for its end", self.path.display())
     }
 }
 

@@ -16,7 +16,9 @@ mod telemetry;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
-use commands::{Cli, Command, backup, config::show, doctor, health, migrate, restore, seed, serve, user};
+use commands::{
+    Cli, Command, backup, config::show, doctor, health, import_legacy, migrate, restore, seed, serve, user,
+};
 use rustix::{fs::Mode, process::umask};
 
 #[global_allocator]
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
             Command::Backup(asked) => backup::run(&settings, &asked),
             Command::Restore(asked) => restore::run(&settings, &asked),
             Command::Migrate(asked) => migrate::run(&settings, &asked),
+            Command::ImportLegacy(asked) => import_legacy::run(&settings, &asked),
             Command::Config => show(&settings, &matches),
             Command::Health => health::run(&settings),
         }?;

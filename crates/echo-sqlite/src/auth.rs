@@ -27,13 +27,7 @@ impl AccountStore for SqliteAccounts {
     async fn add(&self, account: &Account, news: &Event) -> Result<()> {
         let (account, news) = (account.clone(), news.clone());
         self.0
-            .write("accounts.add", move |tx| {
-                if !tx.any("SELECT 1 FROM accounts WHERE id = ?1", [key(account.id)])? {
-                    insert(tx, &account)?;
-                    events::append(tx, &news)?;
-                }
-                Ok(())
-            })
+            .write("accounts.add", move |tx| if add(tx, &account)? { events::append(tx, &news) } else { Ok(()) })
             .await
     }
 
@@ -238,7 +232,11 @@ fn forget(tx: &Tx<'_>, condition: &str, before: Timestamp, limit: usize) -> Outc
     Ok(tx.run(&sql, [before.millis(), sql::limit(limit)])?)
 }
 
-fn insert(tx: &Tx<'_>, account: &Account) -> Outcome<()> {
+/// Adds the account; `false` when its id is there.
+pub(crate) fn add(tx: &Tx<'_>, account: &Account) -> Outcome<bool> {
+    if tx.any("SELECT 1 FROM accounts WHERE id = ?1", [key(account.id)])? {
+        return Ok(false);
+    }
     tx.run(
         "INSERT INTO accounts (id, username, username_key, email, password, role, state, created)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
@@ -254,11 +252,12 @@ fn insert(tx: &Tx<'_>, account: &Account) -> Outcome<()> {
         ],
     )
     .map_err(taken)?;
-    Ok(())
+    Ok(true)
 }
 
-fn insert_session(tx: &Tx<'_>, session: &Session) -> rusqlite::Result<()> {
-    tx.run(
+/// Adds the session; `false` when its id is there.
+pub(crate) fn insert_session(tx: &Tx<'_>, session: &Session) -> rusqlite::Result<bool> {
+    let added = tx.run(
         "INSERT INTO sessions (id, account, generation, rotated, nonce, device, created, expires)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
         params![
@@ -272,7 +271,7 @@ fn insert_session(tx: &Tx<'_>, session: &Session) -> rusqlite::Result<()> {
             session.expires.millis()
         ],
     )?;
-    Ok(())
+    Ok(added > 0)
 }
 
 /// Expired sessions, too: an access token may outlive its session.
@@ -310,7 +309,7 @@ fn select_account(condition: &str) -> String {
     format!("SELECT id, username, email, password, role, state, created FROM accounts WHERE {condition}")
 }
 
-fn account_of(row: &Row<'_>) -> rusqlite::Result<Account> {
+pub(crate) fn account_of(row: &Row<'_>) -> rusqlite::Result<Account> {
     Ok(Account {
         id: sql::id(row, 0)?,
         username: Username::from_store(row.get(1)?),
@@ -326,7 +325,7 @@ fn select_session(condition: &str) -> String {
     format!("SELECT id, account, generation, rotated, nonce, device, created, expires FROM sessions WHERE {condition}")
 }
 
-fn session_of(row: &Row<'_>) -> rusqlite::Result<Session> {
+pub(crate) fn session_of(row: &Row<'_>) -> rusqlite::Result<Session> {
     Ok(Session {
         id: sql::id(row, 0)?,
         account: sql::id(row, 1)?,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use echo_domain::{Event, EventLog, Recorded, Result};
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use tokio::sync::watch;
 
 use crate::{
@@ -102,17 +102,17 @@ fn confirm(tx: &Tx<'_>, consumer: &'static str, position: u64) -> Outcome<()> {
 }
 
 /// `None` when one of them has confirmed nothing yet, or there are none.
-fn confirmed_by_all(tx: &Tx<'_>, consumers: &[&'static str]) -> Outcome<Option<i64>> {
+pub(crate) fn confirmed_by_all(conn: &Connection, consumers: &[&'static str]) -> Outcome<Option<i64>> {
     let mut confirmed = None;
     for consumer in consumers {
         let position: Option<i64> =
-            tx.one("SELECT position FROM event_consumers WHERE name = ?1", [consumer], |row| row.get(0))?;
+            conn.one("SELECT position FROM event_consumers WHERE name = ?1", [consumer], |row| row.get(0))?;
         let Some(position) = position else { return Ok(None) };
         confirmed = Some(confirmed.map_or(position, |least: i64| least.min(position)));
     }
     Ok(confirmed)
 }
 
-fn column(position: u64) -> i64 {
+pub(crate) fn column(position: u64) -> i64 {
     i64::try_from(position).unwrap_or(i64::MAX)
 }

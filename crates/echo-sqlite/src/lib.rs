@@ -19,6 +19,7 @@ mod queue;
 mod readers;
 mod snapshot;
 mod sql;
+mod transfer;
 mod users;
 mod writer;
 
@@ -33,4 +34,5 @@ pub use media::SqliteMedia;
 pub use migrations::{Planned, migrate, plan};
 pub use posts::SqlitePosts;
 pub use snapshot::{Snapshot, newest_schema};
+pub use transfer::SqliteTransfer;
 pub use users::SqliteProfiles;

@@ -48,18 +48,7 @@ impl MediaStore for SqliteMedia {
                 if tx.any("SELECT 1 FROM media_barred WHERE account = ?1", [key(media.account)])? {
                     return Err(account_deleted().into());
                 }
-                tx.run(
-                    "INSERT INTO media (id, account, image, holder, expires) VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT DO NOTHING",
-                    params![
-                        key(media.image.id),
-                        key(media.account),
-                        sql::to_json(&ImageColumn::from(media.image))?,
-                        media.holder.map(holder_column),
-                        media.expires.map(Timestamp::millis)
-                    ],
-                )?;
-                Ok(())
+                insert(tx, media).map(drop)
             })
             .await
     }
@@ -174,6 +163,21 @@ impl MediaStore for SqliteMedia {
 }
 
 const FIND: &str = "SELECT image, account, holder, expires FROM media WHERE id = ?1 AND doomed = 0";
+
+/// Adds the image; `false` when its id is there.
+pub(crate) fn insert(tx: &Tx<'_>, media: Media) -> Outcome<bool> {
+    let added = tx.run(
+        "INSERT INTO media (id, account, image, holder, expires) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
+        params![
+            key(media.image.id),
+            key(media.account),
+            sql::to_json(&ImageColumn::from(media.image))?,
+            media.holder.map(holder_column),
+            media.expires.map(Timestamp::millis)
+        ],
+    )?;
+    Ok(added > 0)
+}
 
 /// The image, if the account may give it to the holder.
 fn claimable(tx: &Tx<'_>, account: UserId, holder: Holder, image: MediaId, now: Timestamp) -> Outcome<Option<Image>> {

@@ -22,6 +22,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0002_most_followers.sql"),
         touches: &["profiles"],
     },
+    Migration { name: "transfer", sql: include_str!("../migrations/0003_transfer.sql"), touches: &[] },
 ];
 
 /// What a migration is going to do.

@@ -12,12 +12,14 @@ use echo_domain::{
     idempotency::IdempotencyStore,
     media::{Holder, Image, Media, MediaStore},
     posts::{Block, Comment, Content, Like, Post, PostStore},
+    transfer::{Checkpoint, Follow, Kind, Record, Source, Target},
     users::{Profile, ProfileChange, ProfileStore, Search},
 };
 use rusqlite::Connection;
 
 use crate::{
     Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
+    SqliteTransfer,
 };
 
 static PREPARED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -40,6 +42,7 @@ async fn every_statement_finds_its_rows_by_an_index() {
     use_posts(&database).await;
     use_media(&database).await;
     use_log_and_requests(&database).await;
+    use_transfer(&database).await;
 
     let connection = Connection::open(&path).unwrap();
     let prepared = PREPARED.lock().unwrap().clone();
@@ -66,16 +69,7 @@ fn plan(connection: &Connection, sql: &str) -> Vec<String> {
 async fn use_accounts(database: &Arc<Database>) {
     let store = SqliteAccounts(database.clone());
     let account = account("ana_");
-    let session = Session {
-        id: IDS.next(NOW),
-        account: account.id,
-        generation: 0,
-        rotated: NOW,
-        nonce: [1; 16],
-        device: String::new(),
-        created: NOW,
-        expires: NOW + Session::LIFETIME,
-    };
+    let session = session(account.id);
     let (id, news, hash) = (account.id, Event::AccountRenamed { account: account.id }, account.password.clone());
     let page = PageRequest::first(10);
     store.add(&account, &news).await.unwrap();
@@ -190,6 +184,44 @@ async fn use_log_and_requests(database: &Arc<Database>) {
     requests.release(&[1; 32]).await.unwrap();
     requests.finish(&[1; 32], b"done").await.unwrap();
     assert_eq!(requests.forget(NOW + Session::GRACE, 10).await.unwrap(), 1);
+}
+
+async fn use_transfer(database: &Arc<Database>) {
+    let transfer = SqliteTransfer { database: database.clone(), consumers: &["test"] };
+    let checkpoint = Checkpoint { source: String::new(), done: false, place: String::new() };
+    for kind in Kind::ALL {
+        let page = transfer.page(kind, None, 10).await.unwrap();
+        transfer.put(page, &checkpoint).await.unwrap();
+    }
+    let (user, post, event) = (account("eva_"), IDS.next(NOW), Event::AccountRenamed { account: IDS.next(NOW) });
+    let session = session(user.id);
+    let comment = Comment { id: IDS.next(NOW), post, author: user.id, content: String::new(), created: NOW };
+    let media = Media { image: image(), account: user.id, holder: None, expires: None };
+    let records = vec![
+        Record::Session { session, revoked: Some(NOW) },
+        Record::Follow(Follow { id: IDS.next(NOW), follower: user.id, followee: IDS.next(NOW) }),
+        Record::Like(Like { id: IDS.next(NOW), post, user: user.id }),
+        Record::Comment(comment),
+        Record::BarredFromPosts(user.id),
+        Record::Image { media, doomed: true },
+        Record::BarredFromMedia(user.id),
+        Record::Event { position: 1, event, at: NOW },
+    ];
+    transfer.put(records, &checkpoint).await.unwrap();
+    assert_eq!(transfer.reached().await.unwrap(), Some(checkpoint));
+}
+
+fn session(account: UserId) -> Session {
+    Session {
+        id: IDS.next(NOW),
+        account,
+        generation: 0,
+        rotated: NOW,
+        nonce: [1; 16],
+        device: String::new(),
+        created: NOW,
+        expires: NOW + Session::LIFETIME,
+    }
 }
 
 fn account(username: &str) -> Account {

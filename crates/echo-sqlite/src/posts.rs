@@ -21,9 +21,10 @@ use crate::{
     writer::Tx,
 };
 
-pub(crate) use rows::post_of;
-use rows::{comment_of, content, like_of};
+use rows::content;
+pub(crate) use rows::{comment_of, like_of, post_of};
 use traces::{add_comment, erase_traces, refuse_barred, remove_comment, set_like};
+pub(crate) use traces::{take_comment, take_like};
 
 /// Keeps posts, likes and comments in SQLite.
 pub struct SqlitePosts(pub Arc<Database>);
@@ -35,11 +36,7 @@ impl PostStore for SqlitePosts {
         self.0
             .write("posts.add", move |tx| {
                 refuse_barred(tx, post.author)?;
-                if insert(tx, &post)? {
-                    count_posts(tx, post.author, 1)?;
-                    events::append(tx, &news)?;
-                }
-                Ok(())
+                if add(tx, &post)? { events::append(tx, &news) } else { Ok(()) }
             })
             .await
     }
@@ -212,10 +209,14 @@ impl PostStore for SqlitePosts {
     }
 }
 
-/// Adds the post; `false` when its id is there.
-fn insert(tx: &Tx<'_>, post: &Post) -> Outcome<bool> {
+/// Adds the post and counts it; `false` when its id is there.
+pub(crate) fn add(tx: &Tx<'_>, post: &Post) -> Outcome<bool> {
     let sql = "INSERT INTO posts (id, author, created, content) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
-    Ok(tx.run(sql, params![key(post.id), key(post.author), post.created.millis(), content(post)?])? > 0)
+    let added = tx.run(sql, params![key(post.id), key(post.author), post.created.millis(), content(post)?])? > 0;
+    if added {
+        count_posts(tx, post.author, 1)?;
+    }
+    Ok(added)
 }
 
 /// Counts one more or one less post.

@@ -35,7 +35,7 @@ const BY_ID: &str = "SELECT id, username, name, bio, picture_media, picture_loca
 impl ProfileStore for SqliteProfiles {
     async fn open(&self, profile: &Profile) -> Result<()> {
         let profile = profile.clone();
-        self.0.write("profiles.open", move |tx| insert(tx, &profile)).await
+        self.0.write("profiles.open", move |tx| insert(tx, &profile).map(drop)).await
     }
 
     async fn by_ids(&self, users: &[UserId]) -> Result<IdMap<UserId, Arc<Profile>>> {
@@ -142,7 +142,8 @@ impl ProfileStore for SqliteProfiles {
     }
 }
 
-fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
+/// Adds the profile, whom nobody follows yet; `false` when its id is there.
+pub(crate) fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<bool> {
     let added = tx.run(
         "INSERT INTO profiles (id, username, name, bio, picture_media, picture_location, followers, following, created,
              updated)
@@ -158,7 +159,10 @@ fn insert(tx: &Tx<'_>, profile: &Profile) -> Outcome<()> {
             profile.updated.millis()
         ],
     )?;
-    if added > 0 { index(tx, profile.id, &BTreeSet::new(), &parts_of(profile)) } else { Ok(()) }
+    if added > 0 {
+        index(tx, profile.id, &BTreeSet::new(), &parts_of(profile))?;
+    }
+    Ok(added > 0)
 }
 
 fn changed(old: &Profile, change: ProfileChange, now: Timestamp) -> Profile {
@@ -205,14 +209,20 @@ fn profiles(conn: &Connection) -> Outcome<impl FnMut(UserId) -> Outcome<Option<P
     Ok(move |user| Ok(statement.query_row([key(user)], profile_of).optional()?))
 }
 
-/// Adds the follow and counts it at both ends.
-fn add_follow(tx: &Tx<'_>, id: FollowId, follower: UserId, followee: UserId) -> Outcome<()> {
+/// Counts a follow at both ends; `false` when nobody is there to be followed.
+pub(crate) fn count_follow(tx: &Tx<'_>, follower: UserId, followee: UserId) -> Outcome<bool> {
     let sql = "UPDATE profiles SET followers = followers + 1, most_followers = max(most_followers, followers + 1)
          WHERE id = ?1";
-    if tx.run(sql, [key(followee)])? == 0 {
+    let is_there = tx.run(sql, [key(followee)])? > 0;
+    tx.run("UPDATE profiles SET following = following + 1 WHERE id = ?1", [key(follower)])?;
+    Ok(is_there)
+}
+
+/// Adds the follow and counts it at both ends.
+fn add_follow(tx: &Tx<'_>, id: FollowId, follower: UserId, followee: UserId) -> Outcome<()> {
+    if !count_follow(tx, follower, followee)? {
         return Err(user_not_found().into());
     }
-    tx.run("UPDATE profiles SET following = following + 1 WHERE id = ?1", [key(follower)])?;
     let sql = "INSERT INTO follows (id, follower, followee) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     if tx.run(sql, [key(id), key(follower), key(followee)])? == 0 {
         // The error undoes the counting.
@@ -260,7 +270,7 @@ fn ends(tx: &Tx<'_>, sql: &str, user: UserId, limit: usize) -> Outcome<Vec<UserI
     Ok(tx.all(sql, params![key(user), sql::limit(limit)], |row| sql::id(row, 0))?)
 }
 
-fn profile_of(row: &Row<'_>) -> rusqlite::Result<Profile> {
+pub(crate) fn profile_of(row: &Row<'_>) -> rusqlite::Result<Profile> {
     let picture = match row.get(5)? {
         Some(location) => Some(Picture { media: sql::id(row, 4)?, location }),
         None => None,

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use echo_domain::{Clock, Timestamp, contract::Backend};
+use echo_domain::{Clock, Timestamp, contract::Backend, transfer::contract::Moving};
 use echo_sqlite::{
     Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
+    SqliteTransfer,
 };
 
 /// Stands still: nothing is forgotten by age, so that what is not forgotten by the change shows.
@@ -17,9 +18,18 @@ impl Clock for Noon {
 }
 
 async fn fresh() -> (Backend, tempfile::TempDir) {
+    let (database, folder) = new();
+    (stores(database), folder)
+}
+
+fn new() -> (Arc<Database>, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let database = Database::open(&folder.path().join("echo.db"), Options::default()).expect("a new database");
-    let backend = Backend {
+    (database, folder)
+}
+
+fn stores(database: Arc<Database>) -> Backend {
+    Backend {
         accounts: Arc::new(SqliteAccounts(database.clone())),
         sessions: Arc::new(SqliteAccounts(database.clone())),
         profiles: Arc::new(SqliteProfiles(database.clone())),
@@ -27,8 +37,7 @@ async fn fresh() -> (Backend, tempfile::TempDir) {
         media: Arc::new(SqliteMedia(database.clone())),
         events: Arc::new(SqliteEvents(database.clone())),
         requests: Arc::new(SqliteIdempotency(database)),
-    };
-    (backend, folder)
+    }
 }
 
 mod accounts {
@@ -51,6 +60,18 @@ mod events {
 }
 mod requests {
     echo_domain::idempotency_store_contract!(super::fresh);
+}
+
+mod transfer {
+    use super::*;
+
+    async fn fresh() -> (Moving, tempfile::TempDir) {
+        let (database, folder) = new();
+        let target = Arc::new(SqliteTransfer { database: database.clone(), consumers: &["contract"] });
+        (Moving { target, stores: stores(database) }, folder)
+    }
+
+    echo_domain::target_contract!(fresh);
 }
 
 /// The caches keep the contracts of what they stand in front of.

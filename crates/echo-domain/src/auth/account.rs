@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{Error, Result, Timestamp, UserId};
 
 /// Who may sign in, and with what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Account {
     pub id: UserId,
     pub username: Username,
@@ -26,7 +26,7 @@ pub enum Role {
     Admin,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum State {
     Active,
     /// Cannot sign in; what it made stays.
@@ -68,7 +68,7 @@ impl State {
 }
 
 /// 4 to 32 of `[A-Za-z0-9_]`, shown as written, unique without regard to case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Username(String);
 
 impl Username {
@@ -99,7 +99,7 @@ impl Username {
 }
 
 /// An e-mail address, trimmed and lower-cased.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Email(String);
 
 impl Email {
@@ -153,7 +153,7 @@ impl fmt::Debug for Email {
 }
 
 /// What someone types to say which account is theirs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Login {
     Email(Email),
     /// What is unique of it ([`Username::key`]), whatever the rules were when it was chosen.

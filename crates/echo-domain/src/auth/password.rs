@@ -37,7 +37,7 @@ static COMMONEST: LazyLock<HashSet<&str>> =
     LazyLock::new(|| include_str!("commonest-passwords.txt").lines().filter(|line| !line.starts_with('#')).collect());
 
 /// What is kept of a password: a PHC string (Argon2id), or `$2b$…` from the first Echo (bcrypt).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {

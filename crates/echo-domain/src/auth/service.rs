@@ -61,6 +61,9 @@ pub struct SignedIn {
 }
 
 impl AuthService {
+    /// Revocations may be committed a little after the moment that they carry.
+    const OVERLAP: Duration = Duration::from_secs(30);
+
     pub const fn new(parts: Parts) -> Self {
         Self { parts }
     }
@@ -273,32 +276,38 @@ impl AuthService {
         Ok(())
     }
 
-    /// Learns of revocations by other processes, and forgets sessions long over, until `stop` becomes true.
+    /// Learns of revocations by other processes, until `stop` becomes true.
     pub async fn watch_sessions(&self, mut stop: watch::Receiver<bool>) {
         const EVERY: Duration = Duration::from_secs(1);
-        const FORGET_EVERY: Duration = Duration::from_secs(600);
-        // Revocations may be committed a little after the moment that they carry.
-        const OVERLAP: Duration = Duration::from_secs(30);
         let mut since = self.parts.clock.now() - AccessClaims::LIFETIME;
-        let mut forget_at = self.parts.clock.now();
         while !*stop.borrow() {
             let now = self.parts.clock.now();
             match self.parts.sessions.revoked_since(since).await {
                 Ok(revoked) => {
                     self.parts.gate.note_revoked(revoked, now);
-                    since = now - OVERLAP;
+                    since = now - Self::OVERLAP;
                 }
                 Err(error) => tracing::warn!(
                     error = &error as &dyn std::error::Error,
                     "revocations by other processes are not known for now"
                 ),
             }
-            if now >= forget_at {
-                match self.parts.sessions.forget(now - AccessClaims::LIFETIME - OVERLAP, 500).await {
-                    Ok(500) => {}
-                    Ok(_) => forget_at = now + FORGET_EVERY,
-                    Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "old sessions stay for now"),
-                }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
+
+    /// Forgets old sessions, again and again, until `stop` becomes true.
+    pub async fn forget_sessions(&self, mut stop: watch::Receiver<bool>) {
+        const EVERY: Duration = Duration::from_secs(600);
+        while !*stop.borrow() {
+            let before = self.parts.clock.now() - AccessClaims::LIFETIME - Self::OVERLAP;
+            match self.parts.sessions.forget(before, 500).await {
+                Ok(500) => continue,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "old sessions stay for now"),
             }
             tokio::select! {
                 () = tokio::time::sleep(EVERY) => {}

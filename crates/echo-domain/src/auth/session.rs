@@ -7,7 +7,7 @@ use crate::{Result, SessionId, Timestamp, UserId};
 use super::Role;
 
 /// One sign-in on one device. Lives on by refreshing, ends by expiry or revocation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Session {
     pub id: SessionId,
     pub account: UserId,

@@ -6,15 +6,15 @@ use bytes::Bytes;
 use crate::{MediaId, Result, text};
 
 /// An image that can be shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Image {
     pub id: MediaId,
     /// The name of its blob, or a whole URL when another service delivers it.
     pub location: String,
-    /// In pixels, after orientation.
+    /// In pixels, after orientation; 0 when nobody knows.
     pub width: u32,
     pub height: u32,
-    /// <https://blurha.sh>: what to show while it loads.
+    /// <https://blurha.sh>: what to show while it loads; empty when nobody knows.
     pub blurhash: String,
     /// What it shows, in words; empty when nobody said.
     pub alt: String,
@@ -22,14 +22,14 @@ pub struct Image {
     pub variants: Vec<Variant>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Variant {
     pub width: u32,
     pub location: String,
 }
 
 /// An image as a profile shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Picture {
     pub media: MediaId,
     pub location: String,

@@ -7,7 +7,7 @@ use crate::{MediaId, Page, PageRequest, PostId, Result, Timestamp, UserId};
 use super::Image;
 
 /// An image and who may show it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Media {
     pub image: Image,
     /// Who uploaded it.
@@ -19,7 +19,7 @@ pub struct Media {
 }
 
 /// What shows an image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Holder {
     Post(PostId),
     Profile(UserId),

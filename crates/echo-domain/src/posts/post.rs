@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Blocks of text and images, in the author's order. Never changes once published.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Post {
     pub id: PostId,
     pub author: UserId,
@@ -19,13 +19,13 @@ pub struct Post {
     pub created: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Block {
     pub id: BlockId,
     pub content: Content,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Content {
     Text(String),
     Image(Image),
@@ -42,7 +42,7 @@ impl Post {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Comment {
     pub id: CommentId,
     pub post: PostId,

@@ -33,7 +33,7 @@ pub struct LikeState {
     pub liked: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Like {
     pub id: LikeId,
     pub post: PostId,

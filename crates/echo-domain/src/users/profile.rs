@@ -3,7 +3,7 @@
 use crate::{Result, Timestamp, UserId, media::Picture, text};
 
 /// What an account shows of itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Profile {
     pub id: UserId,
     /// A copy of the account's; the account says what is unique.

@@ -49,7 +49,8 @@ pub(crate) struct AuthorBody {
     profile_picture: PictureBody,
 }
 
-/// A part of a post. From `public_id` on, only images have it.
+/// A part of a post. From `public_id` on, only images have it. Those from the first Echo may lack `width`, `height` and
+/// `blurhash`.
 #[derive(Default, Serialize, ToSchema)]
 pub(crate) struct BlockBody {
     #[serde(rename = "_id")]
@@ -134,14 +135,19 @@ impl BlockBody {
                 kind: "image",
                 value: links.to(&image.location),
                 public_id: Some(image.id.to_string()),
-                width: Some(image.width),
-                height: Some(image.height),
+                width: known(image.width),
+                height: known(image.height),
                 variants: Some(VariantBody::all(&image.variants, links)),
-                blurhash: Some(image.blurhash.clone()),
+                blurhash: Some(image.blurhash.clone()).filter(|hash| !hash.is_empty()),
                 alt: Some(image.alt.clone()),
             },
         }
     }
+}
+
+/// Of an image that the first Echo left with another service, nothing but its address is known.
+fn known(pixels: u32) -> Option<u32> {
+    (pixels > 0).then_some(pixels)
 }
 
 impl AuthorBody {

@@ -20,7 +20,7 @@ use crate::{
 use super::{AccountRow, MongoAccounts};
 
 #[derive(Debug, Serialize, Deserialize)]
-struct SessionRow {
+pub(crate) struct SessionRow {
     #[serde(rename = "_id")]
     id: ObjectId,
     account: ObjectId,
@@ -31,7 +31,7 @@ struct SessionRow {
     created: DateTime,
     expires: DateTime,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    revoked: Option<DateTime>,
+    pub(crate) revoked: Option<DateTime>,
 }
 
 #[async_trait]
@@ -172,7 +172,7 @@ async fn forget(mongo: &Mongo, old: Document, limit: usize) -> Outcome<usize> {
 }
 
 impl SessionRow {
-    fn of(session: &Session) -> Self {
+    pub(crate) fn of(session: &Session) -> Self {
         Self {
             id: oid(session.id),
             account: oid(session.account),
@@ -186,7 +186,7 @@ impl SessionRow {
         }
     }
 
-    fn read(self) -> Outcome<Session> {
+    pub(crate) fn read(self) -> Outcome<Session> {
         let wrong = |what: &str| Error::internal(format!("session {} has a wrong {what}", self.id));
         Ok(Session {
             id: id(self.id),

@@ -13,7 +13,7 @@ use crate::{
 };
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct MediaRow {
+pub(crate) struct MediaRow {
     #[serde(rename = "_id")]
     id: ObjectId,
     account: ObjectId,
@@ -22,7 +22,7 @@ pub(super) struct MediaRow {
     holder: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     expires: Option<DateTime>,
-    pub doomed: bool,
+    pub(crate) doomed: bool,
 }
 
 /// An image as the documents that show it keep it, too.
@@ -44,7 +44,7 @@ struct VariantRow {
 }
 
 impl MediaRow {
-    pub(super) fn new(media: &Media) -> Self {
+    pub(crate) fn new(media: &Media) -> Self {
         Self {
             id: oid(media.image.id),
             account: oid(media.account),
@@ -55,7 +55,7 @@ impl MediaRow {
         }
     }
 
-    pub(super) fn read(self) -> Outcome<Media> {
+    pub(crate) fn read(self) -> Outcome<Media> {
         Ok(Media {
             image: self.image.into(),
             account: id(self.account),

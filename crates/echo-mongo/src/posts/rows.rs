@@ -12,7 +12,7 @@ use crate::{
 
 /// A post with what is shown of its likes and comments, so that a page of posts is one query.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct PostRow {
+pub(crate) struct PostRow {
     #[serde(rename = "_id")]
     id: ObjectId,
     author: ObjectId,
@@ -42,7 +42,7 @@ enum BlockRow {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct LikeRow {
+pub(crate) struct LikeRow {
     #[serde(rename = "_id")]
     pub id: ObjectId,
     pub post: ObjectId,
@@ -50,7 +50,7 @@ pub(super) struct LikeRow {
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct CommentRow {
+pub(crate) struct CommentRow {
     #[serde(rename = "_id")]
     pub id: ObjectId,
     pub post: ObjectId,
@@ -67,7 +67,7 @@ impl PostKey {
 
 impl PostRow {
     /// A post that nobody has liked or commented on.
-    pub(super) fn new(post: &Post) -> Self {
+    pub(crate) fn new(post: &Post) -> Self {
         Self {
             id: oid(post.id),
             author: oid(post.author),
@@ -80,7 +80,7 @@ impl PostRow {
         }
     }
 
-    pub(super) fn read(self) -> Outcome<PostDetail> {
+    pub(crate) fn read(self) -> Outcome<PostDetail> {
         Ok(PostDetail {
             post: Post {
                 id: id(self.id),

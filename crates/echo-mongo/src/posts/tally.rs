@@ -18,7 +18,7 @@ use crate::{
 use super::rows::PostKey;
 
 /// What people leave on posts, and where a post keeps how many there are, and the newest.
-pub(super) struct Kind {
+pub(crate) struct Kind {
     pub declared: &'static Declared,
     /// The field that says who left it.
     pub user: &'static str,
@@ -27,10 +27,10 @@ pub(super) struct Kind {
     shown: usize,
 }
 
-pub(super) const LIKE: Kind =
+pub(crate) const LIKE: Kind =
     Kind { declared: &LIKES, user: "user", count: "like_count", newest: "newest_likes", shown: PostDetail::LIKERS };
 
-pub(super) const COMMENT: Kind = Kind {
+pub(crate) const COMMENT: Kind = Kind {
     declared: &COMMENTS,
     user: "author",
     count: "comment_count",
@@ -56,9 +56,14 @@ impl Kind {
 
     /// Counts one more, `row`; how many there are then, or `None` when the post is gone.
     pub(super) async fn count_up(&self, tx: &mut Tx<'_>, post: PostKey, row: &impl Serialize) -> Outcome<Option<u64>> {
-        let copy = bson::serialize_to_bson(row)?;
-        let newest = doc! { "$each": [copy], "$sort": { "_id": -1 }, "$slice": limit(self.shown) };
-        self.change(tx, post, doc! { "$inc": { self.count: 1_i64 }, "$push": { self.newest: newest } }).await
+        self.count_all(tx, post, vec![bson::serialize_to_bson(row)?]).await
+    }
+
+    /// The same for several.
+    pub(super) async fn count_all(&self, tx: &mut Tx<'_>, post: PostKey, rows: Vec<Bson>) -> Outcome<Option<u64>> {
+        let more = limit(rows.len());
+        let newest = doc! { "$each": rows, "$sort": { "_id": -1 }, "$slice": limit(self.shown) };
+        self.change(tx, post, doc! { "$inc": { self.count: more }, "$push": { self.newest: newest } }).await
     }
 
     /// Counts one less, that of this id; how many are left, or `None` when the post is gone.

@@ -1,6 +1,9 @@
 //! Who follows whom, counted at both ends.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use bson::{Document, doc, oid::ObjectId};
 use echo_domain::{
@@ -22,11 +25,11 @@ use crate::{
 use super::{profiles, visible};
 
 #[derive(Debug, Serialize, Deserialize)]
-struct FollowRow {
+pub(crate) struct FollowRow {
     #[serde(rename = "_id")]
-    id: ObjectId,
-    follower: ObjectId,
-    followee: ObjectId,
+    pub id: ObjectId,
+    pub follower: ObjectId,
+    pub followee: ObjectId,
 }
 
 /// How many followed somebody at most.
@@ -41,10 +44,8 @@ struct Popularity {
 /// done anything in vain.
 pub(super) async fn add(tx: Tx<'_>, id: FollowId, follower: UserId, followee: UserId, max: u64) -> Outcome<()> {
     let profiles = profiles(tx.mongo);
-    let one_more = doc! { "$add": ["$followers", 1_i64] };
-    let most = doc! { "$max": ["$most_followers", &one_more] };
-    let change = vec![doc! { "$set": { "followers": one_more, "most_followers": most } }];
-    let counted = profiles.update_one(doc! { "_id": oid(followee) }, change).session(&mut *tx.session).await?;
+    let counted =
+        profiles.update_one(doc! { "_id": oid(followee) }, more_followers(1)).session(&mut *tx.session).await?;
     if counted.matched_count == 0 {
         return Err(user_not_found().into());
     }
@@ -57,6 +58,30 @@ pub(super) async fn add(tx: Tx<'_>, id: FollowId, follower: UserId, followee: Us
         return Err(Error::conflict("following_too_many", message).into());
     }
     Ok(())
+}
+
+/// Counts follows at those ends that are there: how many each account has more.
+pub(crate) async fn count_follows(
+    tx: &mut Tx<'_>,
+    followers: &BTreeMap<ObjectId, i64>,
+    followees: &BTreeMap<ObjectId, i64>,
+) -> Outcome<()> {
+    let profiles = profiles(tx.mongo);
+    for (follower, more) in followers {
+        let counted = profiles.update_one(doc! { "_id": follower }, doc! { "$inc": { "following": more } });
+        counted.session(&mut *tx.session).await?;
+    }
+    for (followee, more) in followees {
+        profiles.update_one(doc! { "_id": followee }, more_followers(*more)).session(&mut *tx.session).await?;
+    }
+    Ok(())
+}
+
+/// So many more, and the most ever if that is more than ever.
+fn more_followers(by: i64) -> Vec<Document> {
+    let more = doc! { "$add": ["$followers", by] };
+    let most = doc! { "$max": ["$most_followers", &more] };
+    vec![doc! { "$set": { "followers": more, "most_followers": most } }]
 }
 
 /// What a refusal of [`add`] by its unique index means.

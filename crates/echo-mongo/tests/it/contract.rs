@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use echo_domain::{contract::Backend, outbox_contract::Stores};
-use echo_mongo::{Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles};
+use echo_domain::{contract::Backend, outbox_contract::Stores, transfer::contract::Moving};
+use echo_mongo::{
+    Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles, MongoTransfer,
+};
 
 use crate::fixture::{Guard, open};
 
@@ -44,6 +46,16 @@ mod events {
 }
 mod requests {
     echo_domain::idempotency_store_contract!(super::fresh);
+}
+mod transfer {
+    use super::*;
+
+    async fn fresh() -> (Moving, Guard) {
+        let (database, guard) = open().await;
+        (Moving { target: Arc::new(MongoTransfer(database.clone())), stores: backend(database) }, guard)
+    }
+
+    echo_domain::target_contract!(fresh);
 }
 mod outbox {
     use super::*;

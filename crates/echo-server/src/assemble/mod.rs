@@ -39,7 +39,7 @@ pub(crate) use records::Records;
 use shared::Shared;
 
 /// Who reacts to events: each is kept until all of these have.
-const CONSUMERS: [&str; 4] = ["users", "posts", "media", "feed"];
+pub(crate) const CONSUMERS: [&str; 4] = ["users", "posts", "media", "feed"];
 /// Requests that run at a time; more are turned away.
 const RUNNING: usize = 4096;
 /// Bytes of bodies in memory at a time.
@@ -86,6 +86,7 @@ pub(crate) struct Echo {
 
 /// What goes on beside requests.
 struct Background {
+    read_only: bool,
     relay: Relay,
     shared: Shared,
     hears: Vec<Arc<dyn Hears>>,
@@ -95,12 +96,14 @@ struct Background {
     metrics: PrometheusHandle,
 }
 
-/// Brings the database of an older Echo up to date, unless that is off. The caller has the folder for itself.
+/// Brings the database of an older Echo up to date, unless that is off or nothing is to change. The caller serves the
+/// folder.
 ///
 /// # Errors
 /// In one line.
 pub(crate) fn migrate(settings: &Settings, data: &DataDir) -> Result<()> {
-    if settings.data.migrate == Switch::On && settings.cluster.mongodb_uri().is_none() {
+    let may = settings.data.migrate == Switch::On && settings.data.read_only == Switch::Off;
+    if may && settings.cluster.mongodb_uri().is_none() {
         echo_sqlite::migrate(&data.database())?;
     }
     Ok(())
@@ -278,7 +281,9 @@ pub(crate) fn echo(
             front_page: FrontPage::new(public_url),
         },
     };
+    let read_only = settings.data.read_only == Switch::On;
     let around = Surroundings {
+        read_only,
         ids: new_ids,
         bounds: Bounds { running: Semaphore::new(RUNNING), deadline: DEADLINE, bodies: BodyRoom::new(BODIES) },
         callers: Callers {
@@ -293,6 +298,7 @@ pub(crate) fn echo(
         app: echo_http::app(areas, around),
         internal: internal(metrics.clone()),
         background: Background {
+            read_only,
             relay: Relay { log: base.shared.events.clone(), consumers },
             shared: base.shared,
             hears,
@@ -305,17 +311,22 @@ pub(crate) fn echo(
 }
 
 impl Echo {
-    /// Starts what goes on beside requests, until `stop` becomes true.
+    /// Starts what goes on beside requests, until `stop` becomes true. Read-only, that changes nothing either: events
+    /// wait.
     pub(crate) fn start_background(self, stop: &watch::Receiver<bool>) -> JoinSet<()> {
-        let Background { relay, shared, hears, auth, media, idempotency, metrics } = self.background;
+        let Background { read_only, relay, shared, hears, auth, media, idempotency, metrics } = self.background;
         let mut tasks = JoinSet::new();
         shared.start(&mut tasks, hears, stop);
-        tasks.spawn(relay.run(stop.clone()));
-        tasks.spawn(media.sweep(stop.clone()));
-        tasks.spawn(idempotency.forget_old(stop.clone()));
-        let ended = stop.clone();
-        tasks.spawn(async move { auth.watch_sessions(ended).await });
+        let (watching, ended) = (auth.clone(), stop.clone());
+        tasks.spawn(async move { watching.watch_sessions(ended).await });
         tasks.spawn(keep_metrics_small(metrics, stop.clone()));
+        if !read_only {
+            tasks.spawn(relay.run(stop.clone()));
+            tasks.spawn(media.sweep(stop.clone()));
+            tasks.spawn(idempotency.forget_old(stop.clone()));
+            let ended = stop.clone();
+            tasks.spawn(async move { auth.forget_sessions(ended).await });
+        }
         tasks
     }
 }

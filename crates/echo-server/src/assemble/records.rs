@@ -10,12 +10,16 @@ use echo_domain::{
     idempotency::IdempotencyStore,
     media::MediaStore,
     posts::PostStore,
+    transfer::Target,
     users::ProfileStore,
 };
 use echo_http::Dependency;
-use echo_mongo::{Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles};
+use echo_mongo::{
+    Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles, MongoTransfer,
+};
 use echo_sqlite::{
     Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
+    SqliteTransfer,
 };
 
 use crate::{config::Settings, data_dir::DataDir};
@@ -49,7 +53,7 @@ impl Records {
     ///
     /// # Errors
     /// In one line that names what is wrong and the cure.
-    pub(super) async fn open(settings: &Settings, data: &DataDir, instance: [u8; 16]) -> Result<Self> {
+    pub(crate) async fn open(settings: &Settings, data: &DataDir, instance: [u8; 16]) -> Result<Self> {
         match settings.cluster.mongodb_uri() {
             Some(uri) => Self::in_mongodb(uri, instance).await,
             None => Self::in_folder(data, instance),
@@ -89,6 +93,25 @@ impl Records {
             outbox: None,
             engine: Engine::Sqlite(database),
         })
+    }
+
+    /// Everything that is kept, as records that move.
+    pub(crate) fn transfer(&self) -> Arc<dyn Target> {
+        match &self.engine {
+            Engine::Sqlite(database) => Arc::new(SqliteTransfer { database: database.clone(), consumers: &CONSUMERS }),
+            Engine::Mongo(mongo) => Arc::new(MongoTransfer(mongo.clone())),
+        }
+    }
+
+    /// This process changes nothing from now on: a move from them need not wait for it.
+    ///
+    /// # Errors
+    /// When they do not answer.
+    pub(crate) async fn keep_still(&self) -> Result<()> {
+        if let Engine::Mongo(mongo) = &self.engine {
+            mongo.keep_still().await?;
+        }
+        Ok(())
     }
 
     /// Waits until no other process uses them: without anything else to share, neither would hear what the other changes.

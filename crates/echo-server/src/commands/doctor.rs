@@ -47,6 +47,9 @@ pub(crate) fn run(settings: &Settings, asked: &DoctorArgs) -> Result<ExitCode> {
     settings.check()?;
     settings.require_folder("doctor", "unset MONGODB_URI to look after the folder")?;
     let data = DataDir::found(&settings.data.data_dir)?;
+    if asked.repair {
+        data.require_changeable()?;
+    }
     let waiting = progress::waiting("Looking through everything");
     let report = look(&data, asked.repair);
     waiting.finish_and_clear();

@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod health;
+pub(crate) mod import_legacy;
 pub(crate) mod migrate;
 pub(crate) mod restore;
 pub(crate) mod seed;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Doctor(doctor::DoctorArgs),
     /// Bring the database of an older Echo up to date
     Migrate(migrate::Migrate),
+    /// Bring in what the first Echo kept in its MongoDB
+    ImportLegacy(import_legacy::ImportLegacy),
     /// Write a world of demo people, posts and pictures, of any size
     Seed(seed::Seed),
     /// Show every setting, where it comes from, and no secret

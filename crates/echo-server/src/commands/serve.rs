@@ -10,7 +10,14 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{assemble, config::Settings, data_dir::DataDir, listener, system::say, telemetry};
+use crate::{
+    assemble,
+    config::{Settings, Switch},
+    data_dir::DataDir,
+    listener,
+    system::say,
+    telemetry,
+};
 
 /// Serves until Ctrl-C or SIGTERM.
 ///
@@ -26,8 +33,13 @@ pub(crate) fn run(settings: Settings) -> Result<()> {
 
 async fn serve(settings: Settings) -> Result<()> {
     let data = DataDir::open(&settings.data.data_dir)?;
+    let read_only = settings.data.read_only == Switch::On;
     // Records in MongoDB are shared, and so may the folder of images be.
-    let _served = settings.cluster.mongodb_uri().is_none().then(|| data.serve()).transpose()?;
+    let _served = match settings.cluster.mongodb_uri() {
+        Some(_) => None,
+        None if read_only => Some(data.keep_still()?),
+        None => Some(data.serve()?),
+    };
     let public = listener::bind(SocketAddr::new(settings.listen.host, settings.listen.port), "PORT or HOST").await?;
     let internal = match settings.listen.internal_addr.0 {
         Some(address) => Some(listener::bind(address, "INTERNAL_ADDR").await?),
@@ -42,6 +54,9 @@ async fn serve(settings: Settings) -> Result<()> {
     if settings.cluster.redis_url().is_none() {
         records.require_alone().await?;
     }
+    if read_only {
+        records.keep_still().await?;
+    }
     let echo = assemble::echo(&settings, &data, base, public_url, telemetry::metrics()?)?;
     let (stop, stopped) = watch::channel(false);
     stop_on_signals(stop)?;
@@ -51,6 +66,9 @@ async fn serve(settings: Settings) -> Result<()> {
     let metrics = internal.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
     // Nobody reading is no reason not to serve.
     let _ = say(&welcome(&here, &records.whereabouts(&data), metrics));
+    if read_only {
+        let _ = say("READ_ONLY is on: every change is refused, and what follows from earlier ones waits.\n");
+    }
     let inside = async {
         if let Some(listener) = internal {
             listener::serve(listener, inside, stopped.clone()).await;

@@ -77,6 +77,9 @@ pub(crate) fn run(settings: &Settings, command: UserCommand) -> Result<()> {
     // Only a first account may make the folder; in MongoDB it need not be the first.
     let may_create = matches!(command, UserCommand::Create(_)) || settings.cluster.mongodb_uri().is_some();
     let data = if may_create { DataDir::open(folder)? } else { DataDir::existing(folder)? };
+    if !matches!(command, UserCommand::List { .. }) {
+        data.require_changeable()?;
+    }
     runtime.block_on(async {
         let base = assemble::base(settings, &data).await?;
         let done = execute(&base, command).await;

@@ -140,6 +140,12 @@ impl OwnServer {
         self.app.log = log;
     }
 
+    /// The same with other settings, from now on.
+    pub fn restart_with(&mut self, settings: &[(&str, &str)]) {
+        self.settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.restart();
+    }
+
     pub fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
     }

@@ -34,12 +34,12 @@ pub(crate) fn post_of(row: &Row<'_>) -> Result<Post> {
 }
 
 /// From the columns `id, post, user`.
-pub(super) fn like_of(row: &Row<'_>) -> Result<Like> {
+pub(crate) fn like_of(row: &Row<'_>) -> Result<Like> {
     Ok(Like { id: sql::id(row, 0)?, post: sql::id(row, 1)?, user: sql::id(row, 2)? })
 }
 
 /// From the columns `id, post, author, content, created`.
-pub(super) fn comment_of(row: &Row<'_>) -> Result<Comment> {
+pub(crate) fn comment_of(row: &Row<'_>) -> Result<Comment> {
     Ok(Comment {
         id: sql::id(row, 0)?,
         post: sql::id(row, 1)?,

@@ -33,6 +33,14 @@ pub(super) fn set_like(tx: &Tx<'_>, like: Like, liked: bool) -> Outcome<LikeStat
     Ok(LikeState { count: count.ok_or_else(post_not_found)?, liked })
 }
 
+/// Adds the like, whosever it is, and counts it where the post is there to count.
+pub(crate) fn take_like(tx: &Tx<'_>, like: Like) -> Outcome<()> {
+    if add_like(tx, like)? > 0 {
+        tx.run("UPDATE posts SET like_count = like_count + 1 WHERE id = ?1", [key(like.post)])?;
+    }
+    Ok(())
+}
+
 /// How many likes there are more: one or none.
 fn add_like(tx: &Tx<'_>, like: Like) -> Outcome<i64> {
     let sql = "INSERT INTO likes (post, id, user) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
@@ -51,6 +59,11 @@ pub(super) fn add_comment(tx: &Tx<'_>, comment: &Comment) -> Outcome<()> {
     if !exists(tx, comment.post)? {
         return Err(post_not_found());
     }
+    take_comment(tx, comment)
+}
+
+/// Adds the comment, whoever wrote it, and counts it where the post is there to count.
+pub(crate) fn take_comment(tx: &Tx<'_>, comment: &Comment) -> Outcome<()> {
     let added = tx.run(
         "INSERT INTO comments (post, id, author, content, created) VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING",
         params![key(comment.post), key(comment.id), key(comment.author), comment.content, comment.created.millis()],

@@ -62,6 +62,7 @@ pub(crate) struct Seed {
 pub(crate) fn run(settings: &Settings, seed: &Seed) -> Result<()> {
     settings.check()?;
     let data = DataDir::open(&settings.data.data_dir)?;
+    data.require_changeable()?;
     let world = World { seed: seed.seed, people: seed.users, posts: seed.posts, until: seed.until };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {

@@ -27,7 +27,7 @@ const RIGHT_AGAIN: Duration = Duration::from_secs(5);
 const BACK: Duration = Duration::from_secs(20);
 /// When another process has done what one that died was to do. If it died within a transaction, MongoDB holds what that
 /// has touched for up to a minute (`transactionLifetimeLimitSeconds`).
-const TAKEN_OVER: Duration = Duration::from_secs(90);
+const TAKEN_OVER: Duration = Duration::from_secs(150);
 
 /// Publishes, likes and reads until told to stop; what was acknowledged. Nothing may fail on our side.
 async fn use_it(person: Person, other: Client, stop: Arc<AtomicBool>) -> Vec<Post> {

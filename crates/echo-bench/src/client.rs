@@ -31,7 +31,11 @@ pub(crate) fn tokens(server: &Server, n: usize) -> Result<Vec<String>> {
     (0..n).map(|person| token(server, person)).collect()
 }
 
-fn token(server: &Server, person: usize) -> Result<String> {
+/// Signs a person in.
+///
+/// # Errors
+/// When that is refused.
+pub(crate) fn token(server: &Server, person: usize) -> Result<String> {
     let url = format!("{}/api/auth/login", server.url);
     let mut response = ureq::post(url).send_json(sign_in(person)).context("signing in")?;
     let reply: Value = response.body_mut().read_json()?;

@@ -62,16 +62,42 @@ fn spread(of: usize, n: usize) -> impl Iterator<Item = usize> {
 /// # Errors
 /// When the disk does not take it.
 pub(crate) fn of(size: Size, folder: &Path) -> Result<PathBuf> {
-    let done = folder.join(format!("data-{}-{}", size.people, size.posts));
+    made(&folder.join(format!("data-{}-{}", size.people, size.posts)), size, async |stores| {
+        many(size.people * FOLLOWS, |number| stores.follow(number)).await?;
+        many(size.posts, |number| stores.publish(number)).await
+    })
+}
+
+/// A data folder under `folder`, made when it is not there, where so many follow the first person, so many the second, and
+/// so on; after these come the followers, and whoever follows few is among those who follow many. Nobody has posted.
+///
+/// # Errors
+/// When the disk does not take it.
+pub(crate) fn crowd(followers: &[usize], folder: &Path) -> Result<PathBuf> {
+    let size = Size { people: followers.len() + followers.iter().max().copied().unwrap_or_default(), posts: 0 };
+    let name = followers.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
+    made(&folder.join(format!("crowd-{name}")), size, async |stores| {
+        let mut before = 0;
+        for (author, &n) in followers.iter().enumerate() {
+            let follow = |nth| stores.follows(before + nth, followers.len() + nth, author);
+            many(n, follow).await?;
+            before += n;
+        }
+        Ok(())
+    })
+}
+
+/// Makes a data folder of people, and of what `rest` adds, unless it is there.
+fn made(done: &Path, size: Size, rest: impl AsyncFnOnce(&Stores) -> Result<()>) -> Result<PathBuf> {
     if !done.exists() {
         let partial = done.with_extension("partial");
         let _ = fs::remove_dir_all(&partial);
         fs::create_dir_all(&partial)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(fill(size, &partial.join("echo.db"))).context("cannot make the data")?;
-        fs::rename(&partial, &done)?;
+        runtime.block_on(fill(size, &partial.join("echo.db"), rest)).context("cannot make the data")?;
+        fs::rename(&partial, done)?;
     }
-    Ok(done)
+    Ok(done.to_owned())
 }
 
 /// A data folder of this size that is the caller's own.
@@ -114,7 +140,7 @@ fn id<T: From<RawId>>(kind: u8, number: usize) -> T {
     RawId::from_bytes(bytes).into()
 }
 
-async fn fill(size: Size, file: &Path) -> Result<()> {
+async fn fill(size: Size, file: &Path, rest: impl AsyncFnOnce(&Stores) -> Result<()>) -> Result<()> {
     let database = Database::open(file, Options::default())?;
     let password = PasswordThreads::new(1, 1)?.hash(PASSWORD).await?;
     let stores = Stores {
@@ -125,8 +151,7 @@ async fn fill(size: Size, file: &Path) -> Result<()> {
         password,
     };
     many(size.people, |number| stores.open(number)).await?;
-    many(size.people * FOLLOWS, |number| stores.follow(number)).await?;
-    many(size.posts, |number| stores.publish(number)).await?;
+    rest(&stores).await?;
     forget_events(&SqliteEvents(database.clone())).await?;
     tokio::task::spawn_blocking(move || database.close()).await?;
     Ok(())
@@ -184,6 +209,11 @@ impl Stores {
         let people = self.size.people;
         let (follower, nth) = (number % people, number / people + 1);
         let followee = (follower + nth * people / (FOLLOWS + 1)) % people;
+        self.follows(number, follower, followee).await
+    }
+
+    /// The `number`th follow of all.
+    async fn follows(&self, number: usize, follower: usize, followee: usize) -> Result<()> {
         let id = id(kind::OTHER, number);
         Ok(self.profiles.follow(id, person(follower), person(followee), u64::MAX).await?)
     }
@@ -228,6 +258,20 @@ mod tests {
         let profiles = runtime.block_on(SqliteProfiles(database).by_ids(&[person(0), person(29)])).unwrap();
         assert_eq!(profiles.len(), 2);
         assert!(profiles.values().all(|profile| (profile.followers, profile.following) == (20, 20)));
+    }
+
+    #[test]
+    fn the_few_who_follow_one_are_among_the_many_who_follow_another() {
+        let folder = tempfile::tempdir().unwrap();
+
+        let data = crowd(&[2, 5], folder.path()).unwrap();
+
+        let database = Database::open(&data.join("echo.db"), Options::default()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let people: Vec<UserId> = (0..7).map(person).collect();
+        let profiles = runtime.block_on(SqliteProfiles(database).by_ids(&people)).unwrap();
+        let counts = people.iter().map(|one| (profiles[one].followers, profiles[one].following));
+        assert_eq!(counts.collect::<Vec<_>>(), [(2, 0), (5, 0), (0, 2), (0, 2), (0, 1), (0, 1), (0, 1)]);
     }
 
     #[test]

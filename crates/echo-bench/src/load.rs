@@ -45,6 +45,7 @@ impl Request {
 }
 
 /// Connections, each of which sends its next request as soon as it has the reply to the last one.
+#[derive(Clone)]
 pub(crate) struct Load {
     pub(crate) requests: Vec<Request>,
     pub(crate) connections: usize,
@@ -149,7 +150,21 @@ pub(crate) struct Summary {
     pub(crate) p99_micros: u64,
 }
 
-/// One run against one server.
+impl Summary {
+    /// What several runs at the same time came to; latencies are those of the slowest.
+    pub(crate) fn together(all: &[Self]) -> Self {
+        let most = |value: fn(&Self) -> u64| all.iter().map(value).max().unwrap_or_default();
+        Self {
+            requests: all.iter().map(|one| one.requests).sum(),
+            micros: most(|one| one.micros),
+            failed: all.iter().map(|one| one.failed).sum(),
+            p50_micros: most(|one| one.p50_micros),
+            p99_micros: most(|one| one.p99_micros),
+        }
+    }
+}
+
+/// One run against one server, or against several at the same time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) summary: Summary,
@@ -173,6 +188,14 @@ mod tests {
         let expected = "POST /api/posts HTTP/1.1\r\nHost: echo\r\nAuthorization: Bearer abc\r\n\
                         Content-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
         assert_eq!(String::from_utf8(request.0).unwrap(), expected);
+    }
+
+    #[test]
+    fn runs_at_the_same_time_are_one_as_slow_as_the_slowest() {
+        let of =
+            |requests, micros, failed| Summary { requests, micros, failed, p50_micros: micros / 2, p99_micros: micros };
+
+        assert_eq!(Summary::together(&[of(10, 100, 0), of(20, 90, 1)]), of(30, 100, 1));
     }
 
     #[test]

@@ -9,18 +9,29 @@ mod report;
 mod rounds;
 mod scenario;
 mod server;
+mod shape;
 
 use std::{
     fs,
     io::{Write, stderr, stdout},
     path::{Path, PathBuf},
     process::Command,
+    rc::Rc,
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 
-use crate::{bare::Bare, data::Size, machine::Machine, report::Report, rounds::Rounds, scenario::Scenario};
+use crate::{
+    bare::Bare,
+    data::Size,
+    machine::Machine,
+    report::Report,
+    rounds::Rounds,
+    scenario::Scenario,
+    server::Server,
+    shape::{Backing, Mongod, Shape},
+};
 
 /// Measures Echo on this machine. Needs wrk: apt-get install wrk
 #[derive(Debug, Parser)]
@@ -56,6 +67,11 @@ struct Settings {
     /// Posts in the large data set
     #[arg(long, default_value_t = 1_000_000, global = true, value_parser = clap::value_parser!(u32).range(1000..))]
     posts: u32,
+    /// Which Echo is measured
+    #[arg(long, value_enum, default_value_t = Shape::Embedded, global = true)]
+    shape: Shape,
+    #[command(flatten)]
+    mongod: Mongod,
     /// Folder for data sets, which stay there for the next time; else a temporary one
     #[arg(long, value_name = "DIR", global = true)]
     data: Option<PathBuf>,
@@ -72,6 +88,8 @@ pub(crate) struct Bench {
     /// Where data is. Its disk is the one that is measured.
     pub(crate) folder: PathBuf,
     pub(crate) echod: PathBuf,
+    pub(crate) shape: Shape,
+    mongod: Mongod,
 }
 
 impl Bench {
@@ -80,18 +98,43 @@ impl Bench {
         // When nobody listens, it goes on all the same.
         let _ = writeln!(stderr(), "bench: {text}");
     }
+
+    /// Starts `echod` with what a data folder has.
+    ///
+    /// # Errors
+    /// When it, or what it stands on, does not start.
+    pub(crate) fn serve(&self, data: &Path) -> Result<Server> {
+        Server::echod(&self.echod, data, self.backing(data)?)
+    }
+
+    /// What the cluster stands on, with what a data folder has; `None` where that folder is all it takes.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn backing(&self, data: &Path) -> Result<Option<Rc<Backing>>> {
+        if self.shape == Shape::Embedded {
+            return Ok(None);
+        }
+        let backing = Backing::start(&self.mongod, &self.folder)?;
+        Self::say("moving the data to MongoDB");
+        backing.fill(&self.echod, data)?;
+        Ok(Some(Rc::new(backing)))
+    }
 }
 
 fn main() -> Result<()> {
     let Cli { what, settings } = Cli::parse();
     match what.unwrap_or(What::All) {
         What::Bare(bare) => bare.serve(),
-        What::All => run(&settings, &Scenario::ALL),
+        What::All => run(&settings, Scenario::all(settings.shape)),
         What::One(scenario) => run(&settings, &[scenario]),
     }
 }
 
 fn run(settings: &Settings, scenarios: &[Scenario]) -> Result<()> {
+    if let Some(other) = scenarios.iter().find(|scenario| !Scenario::all(settings.shape).contains(scenario)) {
+        bail!("{other:?} is not measured on --shape {:?}", settings.shape);
+    }
     let temporary = tempfile::tempdir()?;
     let folder = settings.data.as_deref().unwrap_or(temporary.path());
     fs::create_dir_all(folder)?;
@@ -101,6 +144,8 @@ fn run(settings: &Settings, scenarios: &[Scenario]) -> Result<()> {
         large: Size { people: settings.people.try_into()?, posts: settings.posts.try_into()? },
         folder: fs::canonicalize(folder)?,
         echod,
+        shape: settings.shape,
+        mongod: settings.mongod.clone(),
     };
     let machine = Machine::describe()?;
     if machine.is_busy() {

@@ -5,13 +5,14 @@ use std::{
     io::{BufRead, BufReader, Lines},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
+    rc::Rc,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::{client::Reply, machine};
+use crate::{client::Reply, machine, shape::Backing};
 
 /// A running server; it ends when this is dropped.
 pub(crate) struct Server {
@@ -24,19 +25,23 @@ pub(crate) struct Server {
     metrics: Option<String>,
     /// From the start of the process to the first time that it said it was ready.
     pub(crate) ready: Duration,
+    /// Goes after it.
+    _backing: Option<Rc<Backing>>,
 }
 
 impl Server {
-    /// Starts `echod` on a data folder, with every setting at its default but the limits, which are off.
+    /// Starts `echod` on a data folder, with every setting at its default but the limits, which are off. With a backing, the
+    /// records are there.
     ///
     /// # Errors
     /// When it does not start.
-    pub(crate) fn echod(program: &Path, data: &Path) -> Result<Self> {
+    pub(crate) fn echod(program: &Path, data: &Path, backing: Option<Rc<Backing>>) -> Result<Self> {
         let mut command = Command::new(program);
         // Nothing of the caller's settings, and no `.env`.
         command.env_clear().current_dir(data);
         command.env("DATA_DIR", data).env("RATE_LIMITS", "off").env("PORT", "0").env("INTERNAL_ADDR", "127.0.0.1:0");
-        let log = data.join("echod.log");
+        command.envs(backing.iter().flat_map(|backing| backing.settings()));
+        let log = tempfile::Builder::new().prefix("echod-").suffix(".log").tempfile_in(data)?.keep()?.1;
         command.stderr(File::create(&log)?);
         let why = || fs::read_to_string(&log).unwrap_or_default();
         let started = Instant::now();
@@ -47,7 +52,7 @@ impl Server {
             ensure!(started.elapsed() < Duration::from_secs(60), "echod does not become ready");
             std::thread::sleep(Duration::from_millis(1));
         }
-        Ok(Self { child, _output: output, url, metrics: Some(metrics), ready: started.elapsed() })
+        Ok(Self { child, _output: output, url, metrics: Some(metrics), ready: started.elapsed(), _backing: backing })
     }
 
     /// Starts the bare server, which answers `path` with what `reply` has.
@@ -62,7 +67,7 @@ impl Server {
         command.env_clear().args(["bare", "--path", path, "--content-type", &reply.content_type, "--body"]);
         let (child, mut output) = spawn(command.arg(body.path()))?;
         let url = after(&mut output, "")?;
-        Ok(Self { child, _output: output, url, metrics: None, ready: started.elapsed() })
+        Ok(Self { child, _output: output, url, metrics: None, ready: started.elapsed(), _backing: None })
     }
 
     /// The processor time that it has used so far.

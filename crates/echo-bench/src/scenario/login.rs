@@ -20,7 +20,7 @@ use crate::{
 
 pub(super) fn run(bench: &Bench) -> Result<Vec<Line>> {
     let data = data::copy(Size::SMALL, &bench.folder)?;
-    let echod = Server::echod(&bench.echod, data.path())?;
+    let echod = bench.serve(data.path())?;
     Ok(vec![cost(bench, &echod)?, beside_readers(bench, &echod)?])
 }
 

@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_secs(5);
 
 pub(super) fn run(bench: &Bench) -> Result<Vec<Line>> {
     let data = data::copy(Size::SMALL, &bench.folder)?;
-    let echod = Server::echod(&bench.echod, data.path())?;
+    let echod = bench.serve(data.path())?;
     thread::sleep(REST);
     let (idle, _) = echod.memory()?;
 

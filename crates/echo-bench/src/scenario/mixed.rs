@@ -8,19 +8,14 @@ use crate::{
     data::{self, Size},
     load::{Load, Request},
     report::{Line, Target, Unit},
-    server::Server,
 };
 
 pub(super) fn run(bench: &Bench) -> Result<Vec<Line>> {
     Bench::say("mixed");
     let data = data::copy(Size::SMALL, &bench.folder)?;
-    let echod = Server::echod(&bench.echod, data.path())?;
+    let echod = bench.serve(data.path())?;
     let tokens = client::tokens(&echod, Load::CONNECTIONS)?;
-    let posts: Vec<String> = Size::SMALL.posts(tokens.len()).collect();
-    let each = |requests: fn(&str, &str) -> Vec<Request>| {
-        Load::new(tokens.iter().zip(&posts).flat_map(|(token, post)| requests(token, post)).collect())
-    };
-    let (alone, among) = (each(reads), each(|token, post| [reads(token, post), writes(token, post)].concat()));
+    let (alone, among) = loads(&tokens);
 
     let (alone, among) = bench.rounds.compare((&echod, &alone), (&echod, &among))?;
 
@@ -29,6 +24,15 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Line>> {
     let what = "reads while every tenth request is a write, of their rate without writes";
     let failed = alone.failed() + among.failed();
     Ok(vec![Line { failed, ..Line::new(what, Target::AtLeast(0.6), ratio, Unit::Ratio, detail) }])
+}
+
+/// Everybody's reads, and the same among writes.
+pub(super) fn loads(tokens: &[String]) -> (Load, Load) {
+    let posts: Vec<String> = Size::SMALL.posts(tokens.len()).collect();
+    let each = |requests: fn(&str, &str) -> Vec<Request>| {
+        Load::new(tokens.iter().zip(&posts).flat_map(|(token, post)| requests(token, post)).collect())
+    };
+    (each(reads), each(|token, post| [reads(token, post), writes(token, post)].concat()))
 }
 
 /// Eighteen: the feed, a post, and who one is.

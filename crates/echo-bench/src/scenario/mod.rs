@@ -1,8 +1,10 @@
 //! What is measured: a file per kind of promise.
 
+mod fanout;
 mod login;
 mod memory;
 mod mixed;
+mod processes;
 mod reads;
 mod scale;
 mod start;
@@ -11,9 +13,9 @@ mod writes;
 
 use anyhow::Result;
 
-use crate::{Bench, report::Line};
+use crate::{Bench, report::Line, shape::Shape};
 
-#[derive(Debug, Clone, Copy, clap::Subcommand)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::Subcommand)]
 pub(crate) enum Scenario {
     /// Reads, beside a bare axum server that answers the same bytes
     Reads,
@@ -29,13 +31,32 @@ pub(crate) enum Scenario {
     Memory,
     /// From the start of the process to the first answer
     Start,
+    /// Posts by people whom very many follow, beside those whom few follow
+    Fanout,
+    /// Two processes, beside one that does the same
+    Processes,
     /// Work and memory of home timelines by pull, by push and as Echo has them: a simulation
     Timeline,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 8] =
-        [Self::Reads, Self::Scale, Self::Writes, Self::Mixed, Self::Login, Self::Memory, Self::Start, Self::Timeline];
+    /// What is measured of a shape: its own promises.
+    pub(crate) const fn all(shape: Shape) -> &'static [Self] {
+        match shape {
+            Shape::Embedded => &[
+                Self::Reads,
+                Self::Scale,
+                Self::Writes,
+                Self::Mixed,
+                Self::Login,
+                Self::Memory,
+                Self::Start,
+                Self::Fanout,
+                Self::Timeline,
+            ],
+            Shape::Cluster => &[Self::Reads, Self::Mixed, Self::Fanout, Self::Processes],
+        }
+    }
 
     /// Whether it runs `echod`.
     pub(crate) const fn needs_echod(self) -> bool {
@@ -53,6 +74,8 @@ impl Scenario {
             Self::Login => login::run(bench),
             Self::Memory => memory::run(bench),
             Self::Start => start::run(bench),
+            Self::Fanout => fanout::run(bench),
+            Self::Processes => processes::run(bench),
             Self::Timeline => timeline::run(),
         }
     }

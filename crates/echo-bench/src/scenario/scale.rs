@@ -52,7 +52,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Line>> {
 }
 
 fn side(bench: &Bench, size: Size, folder: &std::path::Path) -> Result<Side> {
-    let server = Server::echod(&bench.echod, folder)?;
+    let server = bench.serve(folder)?;
     let token = client::tokens(&server, 1)?.remove(0);
     Ok(Side { size, server, token })
 }

@@ -7,7 +7,6 @@ use crate::{
     data::{self, Size},
     report::{Line, Target, Unit, count},
     rounds::Spread,
-    server::Server,
 };
 
 pub(super) fn run(bench: &Bench) -> Result<Vec<Line>> {
@@ -18,8 +17,8 @@ fn measure(bench: &Bench, size: Size) -> Result<Line> {
     Bench::say(&format!("start: {} posts", count(size.posts as f64)));
     let folder = data::of(size, &bench.folder)?;
     // The first start makes the keys.
-    drop(Server::echod(&bench.echod, &folder)?);
-    let ready = || Ok(Server::echod(&bench.echod, &folder)?.ready.as_secs_f64() * 1e3);
+    drop(bench.serve(&folder)?);
+    let ready = || Ok(bench.serve(&folder)?.ready.as_secs_f64() * 1e3);
     let times = Spread::of((0..2 * bench.rounds.rounds).map(|_| ready()).collect::<Result<Vec<_>>>()?);
     let what = format!("from start to ready, {} posts", count(size.posts as f64));
     Ok(Line::new(what, Target::AtMost(150.0), times.median, Unit::Millis, times.in_millis()))

@@ -22,7 +22,7 @@ pub(super) fn run(bench: &Bench) -> Result<Vec<Line>> {
     let likes = bench.rounds.rounds * usize::try_from(bench.rounds.seconds)? * LIKES;
     let size = Size { people, posts: likes.div_ceil(Load::CONNECTIONS).max(1000) };
     let data = data::copy(size, &bench.folder)?;
-    let echod = Server::echod(&bench.echod, data.path())?;
+    let echod = bench.serve(data.path())?;
     let tokens = client::tokens(&echod, Load::CONNECTIONS)?;
 
     Bench::say("writes: posts");

@@ -43,5 +43,6 @@ mod readme;
 mod restore;
 mod seed;
 mod sessions;
+mod sharding;
 mod start;
 mod users;

@@ -12,6 +12,7 @@ mod auth;
 mod bars;
 mod collections;
 mod database;
+mod doctor;
 mod documents;
 mod error;
 mod events;
@@ -31,6 +32,7 @@ mod users;
 
 pub use auth::MongoAccounts;
 pub use database::{Mongo, Options};
+pub use doctor::MongoDoctor;
 pub use error::OpenError;
 pub use events::MongoEvents;
 pub use idempotency::MongoIdempotency;

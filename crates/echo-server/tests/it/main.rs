@@ -35,6 +35,7 @@ mod media;
 mod media_keeper;
 mod migrate;
 mod moving;
+mod on_mongodb;
 mod openapi;
 mod people;
 mod posts;

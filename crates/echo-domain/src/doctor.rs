@@ -16,7 +16,8 @@ pub const UNREADABLE: &str = "unreadable";
 /// Looks through all records, also while they are used.
 #[async_trait]
 pub trait Doctor: Send + Sync {
-    /// Every check, on the records of one moment; one that fails is a finding. Takes its time: it reads everything.
+    /// Every check; one that fails is a finding. Takes its time: it reads everything. What is held against one another is
+    /// of one moment, so that nothing is wrong only because it was just being changed.
     ///
     /// Nothing but [`DATABASE`] when that finds something, and nothing about images when [`UNREADABLE`] does.
     async fn examine(&self, now: Timestamp) -> Result<Examination>;

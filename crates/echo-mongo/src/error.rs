@@ -35,6 +35,11 @@ pub enum OpenError {
         "MongoDB at {hosts} has version {found}, Echo needs 6.0 or newer: update it, or set MONGODB_URI to another"
     )]
     TooOld { hosts: String, found: String },
+    /// It has no shards that anything could be spread over.
+    #[error(
+        "MongoDB at {hosts} is not sharded, so there is nothing to spread: set MONGODB_URI to a mongos of a sharded cluster"
+    )]
+    NotSharded { hosts: String },
     /// A collection of that name is there, and is not as Echo declares it.
     #[error("the collection {collection} cannot be made as Echo needs it: {reason}")]
     Unprepared { collection: &'static str, reason: String },

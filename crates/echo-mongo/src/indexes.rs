@@ -66,6 +66,11 @@ impl Index {
         Self { expires: Some(after), ..self }
     }
 
+    #[cfg(test)]
+    pub(crate) const fn is_partial(&self) -> bool {
+        self.having.is_some()
+    }
+
     fn model(&self) -> IndexModel {
         let keys: Document = self.keys.iter().map(|(field, order)| ((*field).to_owned(), (*order).into())).collect();
         let options = IndexOptions::builder()

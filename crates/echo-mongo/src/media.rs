@@ -22,8 +22,7 @@ use crate::{
 };
 
 use claim::Claim;
-use rows::holder_word;
-pub(crate) use rows::{ImageRow, MediaRow};
+pub(crate) use rows::{ImageRow, MediaRow, holder_word};
 
 /// Keeps the records of images in MongoDB.
 pub struct MongoMedia(pub Arc<Mongo>);

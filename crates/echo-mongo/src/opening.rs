@@ -6,7 +6,9 @@ use bson::{Document, doc};
 use mongodb::{
     Client,
     error::ErrorKind,
-    options::{Acknowledgment, ClientOptions, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern},
+    options::{
+        Acknowledgment, ClientOptions, ConnectionString, ReadConcern, ReadPreference, SelectionCriteria, WriteConcern,
+    },
 };
 use tokio::sync::watch;
 
@@ -47,10 +49,14 @@ impl Mongo {
         Ok(Arc::new(mongo))
     }
 
+    /// Whether it is a `mongos`, which stands for a whole sharded cluster.
+    pub(crate) async fn is_router(&self) -> Result<bool, OpenError> {
+        Ok(is_router(&self.ask("hello").await?))
+    }
+
     async fn require_transactions(&self) -> Result<(), OpenError> {
         let hello = self.ask("hello").await?;
-        let is_router = hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid");
-        if is_router || hello.contains_key("setName") {
+        if is_router(&hello) || hello.contains_key("setName") {
             Ok(())
         } else {
             Err(OpenError::Standalone { hosts: self.hosts.clone() })
@@ -85,6 +91,19 @@ impl Mongo {
             OpenError::Unreachable { hosts, reason: nearest(&error::describe(cause)).to_owned() }
         }
     }
+}
+
+/// What the database at `uri` is called. Nobody is asked: the server need not be there.
+///
+/// # Errors
+/// [`OpenError::Malformed`].
+pub fn database_name(uri: &str) -> Result<String, OpenError> {
+    let address = ConnectionString::parse(uri).map_err(|cause| malformed(&cause))?;
+    Ok(address.default_database.unwrap_or_else(|| DATABASE.to_owned()))
+}
+
+fn is_router(hello: &Document) -> bool {
+    hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid")
 }
 
 /// What the address says, and on top of it what Echo's promises rest on.

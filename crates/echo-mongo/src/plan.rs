@@ -1,19 +1,26 @@
 //! Every query finds its documents by an index: the tests note all that are sent, and ask MongoDB how it runs them.
 
+mod planner;
+
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use bson::{Document, doc};
+use bson::{Document, doc, oid::ObjectId};
 use echo_domain::{
     Event, EventLog, Outbox, PageRequest, UserId,
     auth::{AccountStore, Login, Role, SessionStore, State, Username},
-    contract::sample::{self, NOW},
+    contract::{
+        Backend,
+        sample::{self, NOW},
+    },
+    doctor::Doctor,
     idempotency::IdempotencyStore,
     media::{Holder, MediaStore},
     posts::PostStore,
+    transfer::{self, contract::Moving},
     users::{ProfileChange, ProfileStore, Search},
 };
 use mongodb::{
@@ -21,39 +28,31 @@ use mongodb::{
     options::ClientOptions,
 };
 
-use crate::{Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles};
+use crate::{
+    Mongo, MongoAccounts, MongoDoctor, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles,
+    MongoTransfer,
+    collections::{ACCOUNTS, POST_TOTALS, POSTS, PROFILES},
+};
+
+use planner::{finds, has_index};
 
 #[path = "../tests/it/fixture.rs"]
-mod fixture;
+pub(crate) mod fixture;
 
-/// By their text, so that each is there once.
-static SENT: Mutex<BTreeMap<String, Document>> = Mutex::new(BTreeMap::new());
+/// By their database and their text, so that each is there once.
+static SENT: Mutex<BTreeMap<(String, String), Document>> = Mutex::new(BTreeMap::new());
 
 /// Notes every command of the client.
 pub(crate) fn note(options: &mut ClientOptions) {
     let handler = |event| {
         if let CommandEvent::Started(started) = event {
-            let query = query(started.command);
-            SENT.lock().unwrap_or_else(PoisonError::into_inner).insert(query.to_string(), query);
+            let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
+            for find in finds(&started.command) {
+                sent.insert((started.db.clone(), find.to_string()), find);
+            }
         }
     };
     options.command_event_handler = Some(EventHandler::callback(handler));
-}
-
-/// A command without what belongs to its session.
-fn query(command: Document) -> Document {
-    const AROUND: [&str; 9] = [
-        "$db",
-        "$clusterTime",
-        "$readPreference",
-        "lsid",
-        "txnNumber",
-        "autocommit",
-        "startTransaction",
-        "readConcern",
-        "writeConcern",
-    ];
-    command.into_iter().filter(|(field, _)| !AROUND.contains(&field.as_str())).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -65,35 +64,33 @@ async fn every_query_finds_its_documents_by_an_index() {
     use_posts(&mongo).await;
     use_media(&mongo).await;
     use_log_and_requests(&mongo).await;
+    let (moved, _other) = fixture::open().await;
+    use_transfer(&moved).await;
+    use_doctor(&moved).await;
 
     let build = mongo.database().run_command(doc! { "buildInfo": 1 }).await.unwrap();
     let is_stand_in = build.contains_key("secantusVersion");
     let sent = SENT.lock().unwrap().clone();
-    let queries: Vec<_> = sent.into_values().filter(finds).collect();
-    assert!(queries.len() > 60, "only {} queries", queries.len());
+    let names = [&mongo, &moved].map(|it| it.database().name());
+    let ours = sent.into_iter().filter(|((database, _), _)| names.contains(&database.as_str()));
+    let queries: Vec<_> = ours.map(|(_, query)| query).filter(|query| !reads_all(query)).collect();
+    assert!(queries.len() > 120, "only {} queries", queries.len());
     let mut scanning = Vec::new();
     for query in queries {
         let explain = doc! { "explain": &query, "verbosity": "queryPlanner" };
         let plan = mongo.database().run_command(explain).await.unwrap();
-        if plan.to_string().contains("COLLSCAN") && !(is_stand_in && misjudged(&query)) {
+        if plan.to_string().contains("COLLSCAN") && !(is_stand_in && has_index(&query)) {
             scanning.push(query.to_string());
         }
     }
     assert!(scanning.is_empty(), "without an index: {scanning:#?}");
 }
 
-fn finds(command: &Document) -> bool {
-    const FINDING: [&str; 6] = ["find", "aggregate", "update", "delete", "findAndModify", "count"];
-    command.keys().next().is_some_and(|name| FINDING.contains(&name.as_str()))
-}
-
-/// What the stand-in does with these is not what MongoDB does (docs/mongodb.md): a range of `_id` or its order alone, one
-/// element in a range, a field that a partial index has, and what is not in a list.
-fn misjudged(query: &Document) -> bool {
-    let filter = query.get_document("filter").cloned().unwrap_or_default();
-    let by_id = filter.is_empty() || filter.get_document("_id").is_ok_and(|range| !range.contains_key("$in"));
-    let text = filter.to_string();
-    by_id || ["$elemMatch", "revoked", "$nin"].iter().any(|part| text.contains(part))
+/// The doctor counts all posts, and reads the few parts of that count.
+fn reads_all(query: &Document) -> bool {
+    let collection = query.get_str("find").unwrap();
+    let is_whole = query.get_document("filter").unwrap().is_empty() && !query.contains_key("sort");
+    is_whole && [POSTS.name, POST_TOTALS.name].contains(&collection)
 }
 
 async fn use_accounts(mongo: &Arc<Mongo>) {
@@ -236,4 +233,33 @@ async fn use_log_and_requests(mongo: &Arc<Mongo>) {
     other.finish(&[1; 32], b"done").await.unwrap();
     assert_eq!(other.forget(NOW + Duration::from_secs(1), 10).await.unwrap(), 1);
     assert!(!mongo.has_others().await.unwrap());
+}
+
+/// In a database of its own, for it must be empty.
+async fn use_transfer(mongo: &Arc<Mongo>) {
+    let (accounts, database) = (Arc::new(MongoAccounts(mongo.clone())), mongo.clone());
+    let stores = Backend {
+        accounts: accounts.clone(),
+        sessions: accounts,
+        profiles: Arc::new(MongoProfiles(database.clone())),
+        posts: Arc::new(MongoPosts(database.clone())),
+        media: Arc::new(MongoMedia(database.clone())),
+        events: Arc::new(MongoEvents(database.clone())),
+        requests: Arc::new(MongoIdempotency(database.clone())),
+    };
+    let moving = Moving { target: Arc::new(MongoTransfer(database)), stores };
+    transfer::contract::what_is_put_is_read_back(moving).await;
+}
+
+/// On what was transferred, where enough is wrong.
+async fn use_doctor(mongo: &Arc<Mongo>) {
+    let (doctor, first) = (MongoDoctor(mongo.clone()), doc! { "_id": { "$gt": ObjectId::from_bytes([0; 12]) } });
+    for declared in [&POSTS, &PROFILES] {
+        let wrong = doc! { "$set": { "like_count": 7_i64, "followers": 7_i64, "parts": [], "newest_comments": [] } };
+        mongo.collection::<Document>(declared).update_one(first.clone(), wrong).await.unwrap();
+    }
+    mongo.collection::<Document>(&ACCOUNTS).delete_one(first).await.unwrap();
+    assert!(!doctor.named_blobs().await.unwrap().is_empty());
+    let mended = doctor.mend(NOW).await.unwrap();
+    assert!(mended.len() > 6 && mended.iter().all(|it| it.failed == 0), "{mended:?}");
 }

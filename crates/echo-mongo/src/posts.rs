@@ -28,10 +28,9 @@ use crate::{
     transaction::Tx,
 };
 
-use rows::PostKey;
-pub(crate) use rows::{CommentRow, LikeRow, PostRow};
+pub(crate) use rows::{CommentRow, LikeRow, PostKey, PostRow};
 pub(crate) use taken::{count_added, count_posts};
-pub(crate) use tally::{COMMENT, LIKE};
+pub(crate) use tally::{COMMENT, Kind, LIKE};
 use traces::{add_comment, remove_comment, set_like, toggle_like};
 
 /// Keeps posts, likes and comments in MongoDB.
@@ -254,7 +253,7 @@ async fn count_in_all(tx: &mut Tx<'_>, post: PostId, by: i64) -> Outcome<()> {
 }
 
 /// The post, if it is there. Its author never changes, so what is read outside of a transaction holds in it, too.
-async fn key_of(mongo: &Mongo, post: PostId) -> Outcome<Option<PostKey>> {
+pub(crate) async fn key_of(mongo: &Mongo, post: PostId) -> Outcome<Option<PostKey>> {
     let posts = mongo.collection::<PostKey>(&POSTS);
     Ok(posts.find_one(doc! { "_id": oid(post) }).projection(doc! { "author": 1 }).await?)
 }

@@ -1,20 +1,88 @@
 //! What spreads the collections over the shards of a cluster, as they are declared.
 
+use std::fmt;
+
 use bson::{Document, doc};
 
 use crate::{
+    Mongo, OpenError,
     collections::ALL,
+    error,
     indexes::{Declared, Sharding},
 };
 
-/// The commands that spread the collections of `database`, for the database `admin`. Those that must lie on one shard
-/// have none.
-pub fn shard_commands(database: &str) -> Vec<Document> {
-    let command = |declared: &&Declared| {
-        let collection = format!("{database}.{}", declared.name);
-        Some(doc! { "shardCollection": collection, "key": key(declared.sharding)? })
+/// A collection that lies on all shards, and by what it is spread. Displayed, it is what `mongosh` takes.
+#[derive(Debug)]
+pub struct Spread {
+    database: String,
+    collection: &'static str,
+    key: Document,
+    is_hashed: bool,
+}
+
+/// All collections of `database` that can be spread. The others must lie on one shard.
+pub fn spreads(database: &str) -> Vec<Spread> {
+    let spread = |declared: &&Declared| {
+        let is_hashed = matches!(declared.sharding, Sharding::Hashed(_));
+        let key = key(declared.sharding)?;
+        Some(Spread { database: database.to_owned(), collection: declared.name, key, is_hashed })
     };
-    ALL.iter().filter_map(command).collect()
+    ALL.iter().filter_map(spread).collect()
+}
+
+impl Mongo {
+    /// The collections that [`Self::spread`] can spread.
+    ///
+    /// # Errors
+    /// [`OpenError::NotSharded`] when the server is no router of a sharded cluster.
+    pub async fn spreads(&self) -> Result<Vec<Spread>, OpenError> {
+        match self.is_router().await? {
+            true => Ok(spreads(self.database().name())),
+            false => Err(OpenError::NotSharded { hosts: self.hosts.clone() }),
+        }
+    }
+
+    /// Spreads a collection over the shards, unless it is. Where documents are, that takes its time.
+    ///
+    /// # Errors
+    /// [`OpenError::Unprepared`] when MongoDB does not do it.
+    pub async fn spread(&self, spread: &Spread) -> Result<(), OpenError> {
+        let unprepared =
+            |cause| OpenError::Unprepared { collection: spread.collection, reason: error::describe(&cause) };
+        if spread.is_hashed {
+            self.database().run_command(spread.index()).await.map_err(unprepared)?;
+        }
+        self.client().database("admin").run_command(spread.command()).await.map_err(unprepared)?;
+        Ok(())
+    }
+}
+
+impl Spread {
+    /// The collection and its shard key, for people.
+    pub fn told(&self) -> String {
+        format!("{} by {}", self.collection, self.key)
+    }
+
+    /// For the database `admin`.
+    fn command(&self) -> Document {
+        doc! { "shardCollection": format!("{}.{}", self.database, self.collection), "key": &self.key }
+    }
+
+    /// The index that MongoDB makes by itself only where no document is.
+    fn index(&self) -> Document {
+        let name: Vec<_> = self.key.keys().map(|field| format!("{field}_hashed")).collect();
+        doc! { "createIndexes": self.collection, "indexes": [{ "key": &self.key, "name": name.join("_") }] }
+    }
+}
+
+impl fmt::Display for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { database, collection, key, is_hashed } = self;
+        if *is_hashed {
+            writeln!(f, "db.getSiblingDB(\"{database}\").{collection}.createIndex({key})")?;
+        }
+        write!(f, "sh.shardCollection(\"{database}.{collection}\", {key})")
+    }
 }
 
 fn key(sharding: Sharding) -> Option<Document> {
@@ -43,7 +111,7 @@ mod tests {
 
     #[test]
     fn what_is_spread_has_a_command() {
-        let commands = shard_commands("echo");
+        let commands: Vec<_> = spreads("echo").iter().map(Spread::command).collect();
 
         assert!(commands.contains(&doc! { "shardCollection": "echo.sessions", "key": { "_id": "hashed" } }));
         assert!(

@@ -2,7 +2,7 @@
 
 use echo_domain::{Error, Result};
 use futures_util::{FutureExt, future::BoxFuture};
-use mongodb::ClientSession;
+use mongodb::{ClientSession, options::ReadConcern};
 
 use crate::{
     Mongo,
@@ -53,9 +53,11 @@ impl Mongo {
     ) -> Outcome<T> {
         let mut session = self.client().start_session().await?;
         let mut attempts = Attempts { mongo: self, given, work, announced: false, refused: None };
-        // The driver begins anew as long as it may help; `run` bounds the time.
+        // The driver begins anew as long as it may help; `run` bounds the time. All shards are seen at one moment: else
+        // what one of them counts could be newer than what another one says.
         let done = session
             .start_transaction()
+            .read_concern(ReadConcern::snapshot())
             .and_run(&mut attempts, |session, attempts| {
                 async move {
                     attempts.announced = false;

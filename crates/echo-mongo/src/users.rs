@@ -25,7 +25,7 @@ use crate::{
     transaction::Tx,
 };
 
-pub(crate) use follows::{FollowRow, count_follows};
+pub(crate) use follows::{FollowRow, count_again, count_follows};
 
 /// Keeps profiles and follows in MongoDB.
 pub struct MongoProfiles(pub Arc<Mongo>);
@@ -182,6 +182,17 @@ async fn replace(tx: &mut Tx<'_>, old: &Profile, new: &Profile) -> Outcome<()> {
     let media = |profile: &Profile| profile.picture.as_ref().map(|picture| picture.media);
     if media(old) != media(new) {
         events::append(tx, &Event::PictureChanged { account: new.id, new: media(new), old: media(old) }).await?;
+    }
+    Ok(())
+}
+
+/// Lets the profile, if it is there, be found by its names and nothing else.
+pub(crate) async fn index_again(tx: Tx<'_>, user: ObjectId) -> Outcome<()> {
+    let (profiles, kept) = (profiles(tx.mongo), doc! { "_id": user });
+    let found = profiles.find_one(kept.clone()).projection(visible()).session(&mut *tx.session).await?;
+    if let Some(row) = found {
+        let parts = parts_of(&row.read()?);
+        profiles.update_one(kept, doc! { "$set": { "parts": parts } }).session(&mut *tx.session).await?;
     }
     Ok(())
 }

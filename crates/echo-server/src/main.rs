@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use commands::{
-    Cli, Command, backup, config::show, doctor, health, import_legacy, migrate, restore, seed, serve, user,
+    Cli, Command, backup, config::show, doctor, health, import_legacy, migrate, mongo, restore, seed, serve, user,
 };
 use rustix::{fs::Mode, process::umask};
 
@@ -42,6 +42,7 @@ fn main() -> ExitCode {
             Command::Restore(asked) => restore::run(&settings, &asked),
             Command::Migrate(asked) => migrate::run(&settings, &asked),
             Command::ImportLegacy(asked) => import_legacy::run(&settings, &asked),
+            Command::Mongo { command } => mongo::run(&settings, &command),
             Command::Config => show(&settings, &matches),
             Command::Health => health::run(&settings),
         }?;

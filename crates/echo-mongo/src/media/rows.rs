@@ -66,7 +66,7 @@ impl MediaRow {
 }
 
 /// A holder as a document keeps it.
-pub(super) fn holder_word(holder: Holder) -> String {
+pub(crate) fn holder_word(holder: Holder) -> String {
     match holder {
         Holder::Post(post) => format!("post:{post}"),
         Holder::Profile(user) => format!("profile:{user}"),

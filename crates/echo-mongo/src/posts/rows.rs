@@ -28,7 +28,7 @@ pub(crate) struct PostRow {
 
 /// What a post is found by: its id, and its author, who names the shard.
 #[derive(Debug, Clone, Copy, Deserialize)]
-pub(super) struct PostKey {
+pub(crate) struct PostKey {
     #[serde(rename = "_id")]
     pub id: ObjectId,
     pub author: ObjectId,

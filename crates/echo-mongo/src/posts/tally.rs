@@ -18,13 +18,16 @@ use crate::{
 use super::rows::PostKey;
 
 /// What people leave on posts, and where a post keeps how many there are, and the newest.
+#[derive(Debug)]
 pub(crate) struct Kind {
     pub declared: &'static Declared,
     /// The field that says who left it.
     pub user: &'static str,
-    count: &'static str,
-    newest: &'static str,
-    shown: usize,
+    pub count: &'static str,
+    /// Where the copies of the newest are, newest first.
+    pub newest: &'static str,
+    /// As many as are copied at most.
+    pub shown: usize,
 }
 
 pub(crate) const LIKE: Kind =
@@ -81,6 +84,15 @@ impl Kind {
         let posts = tx.mongo.collection::<Document>(&POSTS);
         let found = posts.find_one(post.filter()).projection(doc! { self.count: 1 }).session(&mut *tx.session).await?;
         found.map(|post| self.count_of(&post)).transpose()
+    }
+
+    /// Counts all of them again, and copies the newest.
+    pub(crate) async fn count_again(&self, tx: &mut Tx<'_>, post: PostKey) -> Outcome<()> {
+        let kept = tx.mongo.collection::<Document>(self.declared);
+        let n = kept.count_documents(doc! { "post": post.id }).session(&mut *tx.session).await?;
+        let n = i64::try_from(n).unwrap_or(i64::MAX);
+        self.change(tx, post, doc! { "$set": { self.count: n } }).await?;
+        self.copy_newest(tx, post).await
     }
 
     async fn change(&self, tx: &mut Tx<'_>, post: PostKey, change: Document) -> Outcome<Option<u64>> {

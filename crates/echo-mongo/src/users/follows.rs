@@ -77,6 +77,20 @@ pub(crate) async fn count_follows(
     Ok(())
 }
 
+/// Counts both ends of a profile's follows again, if it is there.
+pub(crate) async fn count_again(tx: Tx<'_>, user: ObjectId) -> Outcome<()> {
+    let follows = follows(tx.mongo);
+    let mut count = async |end: &str| {
+        let n = follows.count_documents(doc! { end: user }).session(&mut *tx.session).await?;
+        Outcome::Ok(i64::try_from(n).unwrap_or(i64::MAX))
+    };
+    let (followers, following) = (count("followee").await?, count("follower").await?);
+    let most = doc! { "$max": ["$most_followers", followers] };
+    let counts = doc! { "$set": { "followers": followers, "following": following, "most_followers": most } };
+    profiles(tx.mongo).update_one(doc! { "_id": user }, vec![counts]).session(&mut *tx.session).await?;
+    Ok(())
+}
+
 /// So many more, and the most ever if that is more than ever.
 fn more_followers(by: i64) -> Vec<Document> {
     let more = doc! { "$add": ["$followers", by] };

@@ -3,7 +3,7 @@
 mod files;
 mod report;
 
-use std::{process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Result;
 use clap::Args;
@@ -12,9 +12,11 @@ use echo_domain::{
     doctor::{Checked, Cure, DATABASE, Doctor, Examination},
 };
 use echo_media::BlobFolder;
+use echo_mongo::{Mongo, MongoDoctor};
 use echo_sqlite::{Database, OpenError, Options, SqliteDoctor};
 
 use crate::{
+    assemble::CONSUMERS,
     config::Settings,
     data_dir::DataDir,
     progress,
@@ -23,11 +25,15 @@ use crate::{
 
 use report::Report;
 
+/// The likes of a post with very many are counted within one call.
+const LONGEST_CALL: Duration = Duration::from_secs(90);
+
 #[derive(Debug, Args)]
 #[command(
     after_help = "Looks at SQLite's own checks, counts against a recount, records of what is gone, images without a \
-    file and files without a record, the search for people, and events that wait. It reads everything once. What a \
-    waiting event is still to do is not wrong. Without --repair, it changes nothing.\n\n\
+    file and files without a record, the search for people, and events that wait. It reads everything, in the data folder \
+    or, with MONGODB_URI, in MongoDB. What a waiting event is still to do is not wrong. Without --repair, it changes \
+    nothing.\n\n\
     Exits with 0 when everything fits together, else with 1. docs/operations.md has what each check means."
 )]
 pub(crate) struct DoctorArgs {
@@ -39,40 +45,68 @@ pub(crate) struct DoctorArgs {
     json: bool,
 }
 
-/// Looks through the data folder, whether or not it is being served. Exits with 1 when something is wrong.
+/// Looks through everything that is kept, whether or not it is being served. Exits with 1 when something is wrong.
 ///
 /// # Errors
 /// In one line, when it cannot look.
 pub(crate) fn run(settings: &Settings, asked: &DoctorArgs) -> Result<ExitCode> {
     settings.check()?;
-    settings.require_folder("doctor", "unset MONGODB_URI to look after the folder")?;
-    let data = DataDir::found(&settings.data.data_dir)?;
-    if asked.repair {
-        data.require_changeable()?;
-    }
     let waiting = progress::waiting("Looking through everything");
-    let report = look(&data, asked.repair);
-    waiting.finish_and_clear();
-    let report = match report {
-        // What keeps it from being opened is a finding like any other.
-        Err(error) if matches!(error.downcast_ref(), Some(OpenError::Damaged { .. })) => damaged(&data, &error),
-        report => report?,
+    let report = match settings.cluster.mongodb_uri() {
+        Some(address) => in_mongodb(settings, address, asked.repair),
+        None => in_folder(settings, asked.repair),
     };
+    waiting.finish_and_clear();
+    let report = report?;
     say(&if asked.json { report.json()? } else { report.text() })?;
     Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn in_folder(settings: &Settings, repair: bool) -> Result<Report> {
+    let data = DataDir::found(&settings.data.data_dir)?;
+    if repair {
+        data.require_changeable()?;
+    }
+    match look(&data, repair) {
+        // What keeps it from being opened is a finding like any other.
+        Err(error) if matches!(error.downcast_ref(), Some(OpenError::Damaged { .. })) => Ok(damaged(&data, &error)),
+        report => report,
+    }
 }
 
 fn look(data: &DataDir, repair: bool) -> Result<Report> {
     data.require_schema()?;
     let database = Database::open(&data.database(), Options { readers: 1, ..Options::default() })?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(examine(data, &database, repair));
+    let doctor = SqliteDoctor(database.clone());
+    let report = runtime()?.block_on(examine(&doctor, data, data.is_served(), repair));
     database.close();
     report
 }
 
-async fn examine(data: &DataDir, database: &Arc<Database>, repair: bool) -> Result<Report> {
-    let doctor = SqliteDoctor(database.clone());
+fn in_mongodb(settings: &Settings, address: &str, repair: bool) -> Result<Report> {
+    let data = DataDir::open(&settings.data.data_dir)?;
+    if repair {
+        data.require_changeable()?;
+    }
+    runtime()?.block_on(async {
+        let instance = echo_crypto::random_bytes();
+        let options = echo_mongo::Options { consumers: &CONSUMERS, instance, longest_call: LONGEST_CALL };
+        let mongo = Mongo::open(address, options).await?;
+        let report = look_at(&mongo, &data, repair).await;
+        mongo.close().await;
+        report
+    })
+}
+
+async fn look_at(mongo: &Arc<Mongo>, data: &DataDir, repair: bool) -> Result<Report> {
+    let served = mongo.has_others().await?;
+    if !repair {
+        mongo.keep_still().await?;
+    }
+    examine(&MongoDoctor(mongo.clone()), data, served, repair).await
+}
+
+async fn examine(doctor: &dyn Doctor, data: &DataDir, served: bool, repair: bool) -> Result<Report> {
     let images = BlobFolder(data.media());
     let mut mended = Vec::new();
     if repair {
@@ -82,11 +116,11 @@ async fn examine(data: &DataDir, database: &Arc<Database>, repair: bool) -> Resu
     let mut examination = doctor.examine(now).await?;
     if examination.is_readable() {
         if repair {
-            mended.extend(files::mend(&doctor, &images).await);
+            mended.extend(files::mend(doctor, &images).await);
         }
-        examination.checks.extend(files::check(&doctor, &images).await);
+        examination.checks.extend(files::check(doctor, &images).await);
     }
-    Ok(Report { now, served: data.is_served(), mended, examination })
+    Ok(Report { now, served, mended, examination })
 }
 
 fn damaged(data: &DataDir, error: &anyhow::Error) -> Report {
@@ -99,4 +133,8 @@ fn damaged(data: &DataDir, error: &anyhow::Error) -> Report {
     };
     let examination = Examination { checks: vec![database], lags: Vec::new() };
     Report { now: SystemClock.now(), served: data.is_served(), mended: Vec::new(), examination }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?)
 }

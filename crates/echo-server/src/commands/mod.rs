@@ -6,6 +6,7 @@ pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod import_legacy;
 pub(crate) mod migrate;
+pub(crate) mod mongo;
 pub(crate) mod restore;
 pub(crate) mod seed;
 pub(crate) mod serve;
@@ -58,6 +59,11 @@ pub(crate) enum Command {
     Migrate(migrate::Migrate),
     /// Bring in what the first Echo kept in its MongoDB
     ImportLegacy(import_legacy::ImportLegacy),
+    /// Spread what is kept in MongoDB over the shards of a cluster
+    Mongo {
+        #[command(subcommand)]
+        command: mongo::MongoCommand,
+    },
     /// Write a world of demo people, posts and pictures, of any size
     Seed(seed::Seed),
     /// Show every setting, where it comes from, and no secret

@@ -37,6 +37,7 @@ fn help_teaches_the_commands_and_the_settings() {
         "restore",
         "doctor",
         "migrate",
+        "mongo",
         "config",
         "health",
         "--data-dir",

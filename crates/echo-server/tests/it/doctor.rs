@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Output,
     time::SystemTime,
 };
 
@@ -21,17 +22,20 @@ use crate::{
 
 /// What it reports, and whether it exits with 0.
 fn examine(server: &OwnServer, arguments: &[&str]) -> (Value, bool) {
-    let output = server.run(&[&["doctor", "--json"], arguments].concat(), "");
+    reported(&server.run(&[&["doctor", "--json"], arguments].concat(), ""))
+}
+
+pub fn reported(output: &Output) -> (Value, bool) {
     let report = serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
     (report, output.status.success())
 }
 
-fn wrong(report: &Value) -> Vec<(&str, u64)> {
+pub fn wrong(report: &Value) -> Vec<(&str, u64)> {
     let checks = report["checks"].as_array().unwrap().iter().filter(|check| check["ok"] == false);
     checks.map(|check| (check["check"].as_str().unwrap(), check["wrong"].as_u64().unwrap())).collect()
 }
 
-async fn show(person: &Person) -> Post {
+pub async fn show(person: &Person) -> Post {
     let form = Form::new().text_block(0, "look").image_block(1, png(64, 48));
     Post::from(&person.post("/api/posts").form(form).await.expect(201).data())
 }
@@ -47,7 +51,7 @@ fn leave_stray(data: &Path) -> PathBuf {
 }
 
 /// People who do a bit of everything, and some of whom go.
-async fn live(server: &OwnServer) -> Person {
+pub async fn live(server: &OwnServer) -> Person {
     let (ana, ben, cleo) = (server.sign_up("ana").await, server.sign_up("ben_").await, server.sign_up("cleo").await);
     for person in [&ana, &ben, &cleo] {
         let picture = Form::new().part("profilePicture", crate::client::file(png(30, 30)));

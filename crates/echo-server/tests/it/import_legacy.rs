@@ -42,7 +42,7 @@ const fn people() -> [u32; 6] {
 }
 
 /// What races, older versions and people with a shell left behind.
-async fn hostile() -> OwnDatabase {
+pub async fn hostile() -> OwnDatabase {
     let legacy = OwnDatabase::new().await;
     let [ana, ben, cleo, late, husk, ghost] = people().map(|n| id(n, n));
     let mut anas = user(ana, "Ana_Lima", &[ben, ben], &[ben, ben, ghost, ana]);

@@ -28,6 +28,12 @@ impl OwnDatabase {
         self.database.collection(collection).insert_many(documents).await.unwrap();
     }
 
+    /// Changes all documents of a collection, past whoever keeps them.
+    pub async fn set(&self, collection: &str, fields: Document) {
+        let all = self.database.collection::<Document>(collection);
+        all.update_many(doc! {}, doc! { "$set": fields }).await.unwrap();
+    }
+
     pub async fn count(&self, collection: &str) -> u64 {
         self.database.collection::<Document>(collection).count_documents(doc! {}).await.unwrap()
     }

@@ -4,6 +4,7 @@ mod faults;
 mod one_echo;
 mod servers;
 mod start;
+mod timelines;
 
 use tempfile::TempDir;
 

@@ -69,6 +69,7 @@ pub(crate) fn refusal<T: Debug>(result: Result<T>) -> (&'static str, String) {
         Error::Unauthenticated(refusal) => ("unauthenticated", refusal.code.into_owned()),
         Error::NotFound(refusal) => ("not found", refusal.code.into_owned()),
         Error::Conflict(refusal) => ("conflict", refusal.code.into_owned()),
+        Error::OverQuota(refusal) => ("over quota", refusal.code.into_owned()),
         other => panic!("{other:?}"),
     }
 }

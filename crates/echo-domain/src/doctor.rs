@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use async_trait::async_trait;
 
-use crate::{MediaId, Result, Timestamp};
+use crate::{Result, Timestamp};
 
 /// The check of the database itself. While it finds something, no other check says anything true.
 pub const DATABASE: &str = "database";
@@ -26,7 +26,7 @@ pub trait Doctor: Send + Sync {
     /// on. What cannot be mended keeps nothing else from it. Returns what became of the checks that found something.
     async fn mend(&self, now: Timestamp) -> Result<Vec<Mended>>;
 
-    /// The blobs that images' records name.
+    /// The blobs that records name.
     async fn named_blobs(&self) -> Result<Vec<NamedBlob>>;
 }
 
@@ -127,11 +127,10 @@ pub struct Lag {
     pub oldest: Option<Timestamp>,
 }
 
-/// A blob that an image's record names.
+/// A blob that a record names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NamedBlob {
-    pub image: MediaId,
     pub name: String,
-    /// Whether it must be there: something shows the image. Else it may be on its way in or out.
+    /// Whether it must be there: something shows an image of it. Else it may be on its way in or out.
     pub needed: bool,
 }

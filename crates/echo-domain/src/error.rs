@@ -35,6 +35,9 @@ pub enum Error {
     /// No room for what was sent; what needs none works.
     #[error("There is no room left")]
     StorageFull,
+    /// More than the account may keep: remove something of it first.
+    #[error("{0}")]
+    OverQuota(Refusal),
     /// A dependency did not answer or is at its limit; the same call may succeed after `retry_after`.
     #[error("{what} is unavailable, try again later")]
     Unavailable { what: &'static str, retry_after: Duration, source: Option<BoxError> },

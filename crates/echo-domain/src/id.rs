@@ -152,6 +152,9 @@ ids!(
     /// Orders follows by age.
     FollowId,
     MediaId,
+    /// What the names of an image's blobs begin with. Unlike ids, it is made by [`crate::media::StemSource`] and tells no
+    /// time.
+    Stem,
 );
 
 /// Makes ids that no other source makes. They grow from millisecond to millisecond, whichever source makes them, as far

@@ -39,7 +39,7 @@ pub use change::{Alone, Broadcast, Change, Hears};
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
 pub use event::{Consumer, Event, EventLog, Outbox, Recorded, Relay};
 pub use id::{
-    BlockId, CommentId, FollowId, IdMap, IdSet, IdSource, LikeId, MalformedId, MediaId, PostId, RawId, SessionId,
+    BlockId, CommentId, FollowId, IdMap, IdSet, IdSource, LikeId, MalformedId, MediaId, PostId, RawId, SessionId, Stem,
     UserId,
 };
 pub use page::{Page, PageRequest};

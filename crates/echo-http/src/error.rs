@@ -143,6 +143,7 @@ fn domain_status_and_code(error: &Error) -> (StatusCode, Cow<'static, str>) {
         Error::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "file_too_large".into()),
         Error::Unsupported(_) => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_file".into()),
         Error::StorageFull => (StatusCode::INSUFFICIENT_STORAGE, "storage_full".into()),
+        Error::OverQuota(refusal) => refused(StatusCode::INSUFFICIENT_STORAGE, refusal),
         Error::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "unavailable".into()),
         Error::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal".into()),
     }

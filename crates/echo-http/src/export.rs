@@ -1,6 +1,6 @@
 //! `/api/users/me/export`: everything one made, as a ZIP that is written while it is read.
 
-use std::{io, sync::Arc};
+use std::{collections::HashSet, io, sync::Arc};
 
 use async_zip::{Compression, ZipEntryBuilder, base::write::ZipFileWriter};
 use axum::{
@@ -117,10 +117,14 @@ impl ExportApi {
     }
 
     async fn images(&self, viewer: Viewer, archive: &mut Archive) -> Result<(), BoxError> {
-        let mut page = PageRequest::first(PageRequest::<()>::MAX);
+        let (mut page, mut written) = (PageRequest::first(PageRequest::<()>::MAX), HashSet::new());
         loop {
             let found = self.media.of_account(viewer.id, page).await?;
             for media in found.items {
+                // Images of equal bytes have one file, also here.
+                if !written.insert(media.blobs) {
+                    continue;
+                }
                 let location = media.image.location;
                 // Deleted in the meantime, or kept by another service: the posts name it.
                 let Some(mut blob) = self.blobs.read(&location, None).await? else { continue };

@@ -39,7 +39,7 @@ pub(crate) fn read<'a>(id: RawId, fields: Fields<'a>, there: &'a IdSet<UserId>, 
     };
     report.posts.kept += 1;
     let images = post.blocks.iter().filter_map(|block| match &block.content {
-        Content::Image(image) => Some(Record::Image { media: shown(image.clone(), &post), doomed: false }),
+        Content::Image(image) => Some(Record::Image(shown(image.clone(), &post))),
         Content::Text(_) => None,
     });
     let mut records: Vec<_> = images.collect();
@@ -104,7 +104,7 @@ fn content(id: RawId, block_id: RawId, place: usize, block: Fields<'_>, report: 
 }
 
 fn shown(image: Image, post: &Post) -> Media {
-    Media { image, account: post.author, holder: Some(Holder::Post(post.id)), expires: None }
+    Media { image, account: post.author, holder: Some(Holder::Post(post.id)), expires: None, blobs: None, bytes: 0 }
 }
 
 fn likes(id: RawId, fields: Fields<'_>, there: &IdSet<UserId>, report: &mut Report) -> Vec<Record> {

@@ -60,7 +60,7 @@ impl Person {
     }
 
     pub(crate) fn into_records(self) -> impl Iterator<Item = Record> {
-        let picture = self.picture.map(|media| Record::Image { media, doomed: false });
+        let picture = self.picture.map(Record::Image);
         [Record::Account(self.account), Record::Profile(self.profile)].into_iter().chain(picture)
     }
 }
@@ -126,7 +126,8 @@ fn picture(id: RawId, user: Fields<'_>, report: &mut Report) -> Option<Media> {
     }
     report.images.kept += 1;
     let image = linked(ids::placed(id, 0, &[id]), location);
-    Some(Media { image, account: id.into(), holder: Some(Holder::Profile(id.into())), expires: None })
+    let holder = Some(Holder::Profile(id.into()));
+    Some(Media { image, account: id.into(), holder, expires: None, blobs: None, bytes: 0 })
 }
 
 pub(crate) fn is_address(text: &str) -> bool {

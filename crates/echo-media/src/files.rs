@@ -29,7 +29,7 @@ const STALE: Duration = Duration::from_secs(3600);
 
 const UNFINISHED: &str = "unfinished";
 
-/// Keeps each blob in a file of its own, spread over 256 folders by the end of its id.
+/// Keeps each blob in a file of its own, spread over 256 folders by the end of its stem.
 pub struct FileBlobs {
     folder: PathBuf,
     /// Where files are written until they are whole.
@@ -99,7 +99,7 @@ pub(crate) fn place(name: &str) -> Option<PathBuf> {
     ours.then(|| Path::new(shard(name)).join(name))
 }
 
-/// The last two digits of the id: those of a counter, so that folders fill evenly.
+/// The last two digits of the stem: as good as random, so that folders fill evenly.
 fn shard(name: &str) -> &str {
     name.get(22..24).filter(|digits| digits.bytes().all(|c| c.is_ascii_hexdigit())).unwrap_or("00")
 }

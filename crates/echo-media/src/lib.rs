@@ -10,8 +10,10 @@ mod held;
 mod limits;
 mod listing;
 mod pipeline;
+mod room;
 
 pub use files::FileBlobs;
 pub use held::HeldBlobs;
 pub use listing::{BlobFile, BlobFolder};
 pub use pipeline::ImageThreads;
+pub use room::DiskRoom;

@@ -16,15 +16,24 @@ use crate::{Mongo, documents::oid, error::Outcome, indexes::Declared, transactio
 /// # Errors
 /// [`echo_domain::Error::Unauthenticated`] `account_deleted`.
 pub(crate) async fn pass(tx: &mut Tx<'_>, writers: &Declared, user: UserId, what: &str) -> Outcome<()> {
+    pass_counting(tx, writers, user, doc! { what: 1_i64 }).await.map(drop)
+}
+
+/// The same for several fields, each with how many more; the document as it is then.
+pub(crate) async fn pass_counting(
+    tx: &mut Tx<'_>,
+    writers: &Declared,
+    user: UserId,
+    counts: Document,
+) -> Outcome<Document> {
     let writers = tx.mongo.collection::<Document>(writers);
     let counting = writers
-        .find_one_and_update(doc! { "_id": oid(user) }, doc! { "$inc": { what: 1_i64 } })
+        .find_one_and_update(doc! { "_id": oid(user) }, doc! { "$inc": counts })
         .upsert(true)
         .return_document(ReturnDocument::After)
-        .projection(doc! { "barred": 1 })
         .session(&mut *tx.session);
-    let barred = counting.await?.is_some_and(|writer| writer.get_bool("barred").unwrap_or(false));
-    if barred { Err(account_deleted().into()) } else { Ok(()) }
+    let writer = counting.await?.unwrap_or_default();
+    if writer.get_bool("barred").unwrap_or(false) { Err(account_deleted().into()) } else { Ok(writer) }
 }
 
 /// From now on the user passes no more.

@@ -20,6 +20,8 @@ pub(crate) const ALL: &[&Declared] = &[
     &LIKES,
     &COMMENTS,
     &MEDIA,
+    &BLOBS,
+    &BLOBS_DOOMED,
     &MEDIA_WRITERS,
     &TRANSFER,
 ];
@@ -223,27 +225,59 @@ pub(crate) const COMMENTS: Declared = Declared {
     sharding: Sharding::Hashed("post"),
 };
 
-// Media: images, who uploaded them, and what shows them. The doomed ones are on their way out.
+// Media: images, who uploaded them, what shows them, and the blobs that they are of.
 
 pub(crate) const MEDIA: Declared = Declared {
     name: "media",
-    required: &[("_id", "objectId"), ("account", "objectId"), ("image", "object"), ("doomed", "bool")],
-    optional: &[("holder", "string"), ("expires", "date")],
+    required: &[("_id", "objectId"), ("account", "objectId"), ("image", "object"), ("bytes", "long")],
+    optional: &[("holder", "string"), ("expires", "date"), ("blobs", "binData"), ("doomed", "bool")],
     indexes: &[
-        Index::on("account", &[("account", 1), ("doomed", 1), ("_id", -1)]),
+        Index::on("uploads", &[("account", 1), ("_id", -1)]),
         Index::on("holder", &[("holder", 1)]),
-        Index::on("expires", &[("doomed", 1), ("expires", 1)]),
-        Index::on("doomed", &[("doomed", 1), ("_id", 1)]),
+        Index::on("until", &[("expires", 1)]),
+        Index::on("blobs", &[("blobs", 1)]),
+        // Only those have it that came before there were sets of blobs.
+        Index::on("older", &[("doomed", 1)]).having("doomed"),
     ],
     sharding: Sharding::Hashed("_id"),
 };
 
-/// Who uploaded images, and whether they are barred.
+/// By digest, which so is unique.
+pub(crate) const BLOBS: Declared = Declared {
+    name: "blobs",
+    required: &[
+        ("_id", "binData"),
+        ("stem", "objectId"),
+        ("location", "string"),
+        ("width", "long"),
+        ("height", "long"),
+        ("blurhash", "string"),
+        ("variants", "array"),
+        ("images", "long"),
+    ],
+    optional: &[("bytes", "long"), ("unmeasured", "bool")],
+    indexes: &[Index::on("unmeasured", &[("unmeasured", 1)]).having("unmeasured")],
+    sharding: Sharding::Hashed("_id"),
+};
+
+/// Those of which no image is any more, until they are gone.
+pub(crate) const BLOBS_DOOMED: Declared = Declared {
+    name: "blobs_doomed",
+    required: &[("_id", "objectId"), ("names", "array")],
+    optional: &[],
+    indexes: &[],
+    sharding: Sharding::Hashed("_id"),
+};
+
+/// Who uploaded images, how many they have and what these count for, and whether they are barred.
 pub(crate) const MEDIA_WRITERS: Declared = Declared {
     name: "media_writers",
     required: &[("_id", "objectId")],
-    optional: &[("images", "long"), ("barred", "bool")],
-    indexes: &[Index::on("barred", &[("barred", 1), ("_id", 1)]).having("barred")],
+    optional: &[("images", "long"), ("bytes", "long"), ("barred", "bool")],
+    indexes: &[
+        Index::on("barred", &[("barred", 1), ("_id", 1)]).having("barred"),
+        Index::on("bytes", &[("bytes", -1)]),
+    ],
     sharding: Sharding::Hashed("_id"),
 };
 

@@ -33,6 +33,11 @@ pub(crate) fn count(kept: i64) -> Outcome<u64> {
     u64::try_from(kept).map_err(|_| Error::internal(format!("{kept} is no count")).into())
 }
 
+/// A count as a document keeps it.
+pub(crate) fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// A text that stands for one of a few values.
 pub(crate) fn word<T>(text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Outcome<T> {
     parse(text).ok_or_else(|| Error::internal(format!("{text:?} has no meaning")).into())

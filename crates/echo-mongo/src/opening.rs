@@ -12,7 +12,10 @@ use mongodb::{
 };
 use tokio::sync::watch;
 
-use crate::{Mongo, OpenError, Options, error, events::Positions, indexes, instances, turns::Turns};
+use crate::{
+    Mongo, OpenError, Options, collections::MEDIA, error, events::Positions, indexes, instances, media::older,
+    turns::Turns,
+};
 
 /// What the database is called when the address does not say.
 const DATABASE: &str = "echo";
@@ -44,6 +47,8 @@ impl Mongo {
         mongo.require_transactions().await?;
         mongo.require_version().await?;
         indexes::ensure(&mongo).await?;
+        let older = older::give_blobs(&mongo).await;
+        older.map_err(|error| OpenError::Unprepared { collection: MEDIA.name, reason: error.to_string() })?;
         let heartbeat = instances::live(&mongo).await.map_err(|cause| mongo.open_error(&cause))?;
         mongo.heartbeat = Some(heartbeat);
         Ok(Arc::new(mongo))

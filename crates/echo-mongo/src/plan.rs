@@ -197,9 +197,11 @@ async fn use_posts(mongo: &Arc<Mongo>) {
 async fn use_media(mongo: &Arc<Mongo>) {
     let store = MongoMedia(mongo.clone());
     let (account, holder) = (sample::id(), Holder::Post(sample::id()));
-    let media = sample::media(account);
-    let (ids, expires) = ([media.image.id], NOW + sample::DAY);
-    store.add(&media).await.unwrap();
+    let upload = sample::upload(account);
+    let (ids, expires) = ([upload.id], NOW + sample::DAY);
+    for quota in [1_000_000, 0] {
+        assert_eq!(store.add(&upload, quota).await.unwrap(), upload.blobs);
+    }
     assert!(store.find(ids[0]).await.unwrap().is_some());
     assert_eq!(store.expired(expires, 10).await.unwrap().len(), 1);
     assert_eq!(store.claim(account, holder, &ids, NOW, expires).await.unwrap().len(), 1);
@@ -208,10 +210,15 @@ async fn use_media(mongo: &Arc<Mongo>) {
     for before in [None, Some(sample::id())] {
         assert_eq!(store.of_account(account, PageRequest { before, limit: 1 }).await.unwrap().items.len(), 1);
     }
-    store.doom(&ids).await.unwrap();
+    assert_eq!(store.bytes_of(account).await.unwrap(), 1_000_000);
+    assert_eq!(store.heaviest(10).await.unwrap(), [(account, 1_000_000)]);
+    assert!(store.unmeasured(10).await.unwrap().is_empty());
+    store.measure(upload.blobs.digest, 7).await.unwrap();
+    store.remove(&ids).await.unwrap();
+    store.doom(&upload.blobs).await.unwrap();
     assert_eq!(store.doomed(None, 10).await.unwrap().len(), 1);
-    assert!(store.doomed(Some(ids[0]), 10).await.unwrap().is_empty());
-    store.forget(ids[0]).await.unwrap();
+    assert!(store.doomed(Some(upload.blobs.stem), 10).await.unwrap().is_empty());
+    store.forget(upload.blobs.stem).await.unwrap();
     store.bar(account).await.unwrap();
 }
 

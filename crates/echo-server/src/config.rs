@@ -72,6 +72,27 @@ pub(crate) struct Data {
     /// CDN in front of images, which links to them start with instead
     #[arg(long, env = "MEDIA_PUBLIC_URL", value_name = "URL", global = true, hide_env_values = true)]
     pub(crate) media_public_url: Option<Url>,
+    /// Bytes of images that an account may keep; 0 for any number
+    #[arg(
+        long,
+        env = "MEDIA_QUOTA",
+        value_name = "BYTES",
+        default_value_t = 1 << 30,
+        global = true,
+        hide_env_values = true
+    )]
+    pub(crate) media_quota: u64,
+    /// Take no more images while more than this part of the disk under them is taken, in percent
+    #[arg(
+        long,
+        env = "MEDIA_MAX_DISK_PERCENT",
+        value_name = "PERCENT",
+        default_value_t = 95,
+        value_parser = clap::value_parser!(u8).range(0..=100),
+        global = true,
+        hide_env_values = true
+    )]
+    pub(crate) media_max_disk_percent: u8,
 }
 
 /// What takes the place of the data folder where one machine is not enough.
@@ -239,6 +260,13 @@ impl Settings {
             ),
             None => Ok(()),
         }
+    }
+}
+
+impl Data {
+    /// How many bytes of images an account may keep.
+    pub(crate) const fn media_quota(&self) -> u64 {
+        if self.media_quota == 0 { u64::MAX } else { self.media_quota }
     }
 }
 

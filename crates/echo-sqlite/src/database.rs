@@ -397,7 +397,7 @@ mod tests {
 
         let refused = Database::open(&path, Options::default()).err().unwrap();
 
-        assert!(matches!(refused, OpenError::Newer { found: 99, known: 3, .. }), "{refused}");
+        assert!(matches!(refused, OpenError::Newer { found: 99, known: 4, .. }), "{refused}");
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         touches: &["profiles"],
     },
     Migration { name: "transfer", sql: include_str!("../migrations/0003_transfer.sql"), touches: &[] },
+    Migration { name: "blobs", sql: include_str!("../migrations/0004_blobs.sql"), touches: &["media"] },
 ];
 
 /// What a migration is going to do.
@@ -222,6 +223,44 @@ mod tests {
 
         let most: i64 = connection.query_row("SELECT most_followers FROM profiles", [], |row| row.get(0)).unwrap();
         assert_eq!(most, 7);
+    }
+
+    #[test]
+    fn images_that_were_there_have_blobs_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("echo.db");
+        let mut connection = Connection::open(&path).unwrap();
+        run(&mut connection, &path, &MIGRATIONS[..3]).unwrap();
+        let image = |location: &str| {
+            format!(
+                r#"'{{"id":"00","location":"{location}","width":1,"height":2,"blurhash":"b","alt":"a","variants":
+                    [{{"width":640,"location":"{location}-640"}}]}}'"#
+            )
+        };
+        let (file, address) = (image("a.png"), image("https://example.com/a.png"));
+        let media = format!(
+            "INSERT INTO media VALUES (x'000000000000000000000001', x'0a', {file}, 'post:1', NULL, 0),
+                 (x'000000000000000000000002', x'0a', {file}, NULL, 5, 1),
+                 (x'000000000000000000000003', x'0a', {address}, 'post:3', NULL, 0),
+                 (x'000000000000000000000004', x'0a', {address}, 'post:4', NULL, 1),
+                 (x'000000000000000000000005', x'0a', 'damaged', NULL, 5, 0)"
+        );
+        connection.execute_batch(&media).unwrap();
+
+        run(&mut connection, &path, MIGRATIONS).unwrap();
+
+        let all = |sql: &str| -> Vec<String> {
+            connection.prepare(sql).unwrap().query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+        };
+        let stem = "000000000000000000000001";
+        let digest = format!("{stem}{}", "0".repeat(40));
+        let media = all("SELECT lower(hex(id)) || ' ' || coalesce(lower(hex(blobs)), '') FROM media ORDER BY id");
+        assert_eq!(media, [format!("{stem} {digest}"), format!("{:024} ", 3), format!("{:024} ", 5)]);
+        let blobs = all("SELECT lower(hex(stem)) || shape || images FROM blobs WHERE bytes IS NULL");
+        let shape = r#"{"location":"a.png","width":1,"height":2,"blurhash":"b","variants":[{"width":640,"location":"a.png-640"}]}"#;
+        assert_eq!(blobs, [format!("{stem}{shape}1")]);
+        let doomed = all("SELECT lower(hex(stem)) || names FROM blobs_doomed");
+        assert_eq!(doomed, [format!(r#"{:024}["a.png","a.png-640"]"#, 2)]);
     }
 
     #[test]

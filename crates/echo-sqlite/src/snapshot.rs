@@ -124,8 +124,8 @@ mod tests {
     use std::sync::Arc;
 
     use echo_domain::{
-        MediaId, RawId, Timestamp, UserId,
-        media::{Holder, Image, Media, MediaStore, Variant},
+        RawId, Timestamp, UserId,
+        media::{BlobSet, Digest, Holder, MediaStore, Upload, Variant},
     };
 
     use crate::{Database, Options, SqliteMedia};
@@ -136,30 +136,42 @@ mod tests {
         Database::open(&folder.path().join("echo.db"), Options::default()).unwrap()
     }
 
-    fn media(n: u8, location: &str, expires: Option<Timestamp>) -> Media {
+    /// An image of blobs of its own, which expires at the time, if at all.
+    async fn add(store: &SqliteMedia, n: u8, expires: Option<Timestamp>, holder: Option<Holder>) {
+        let id = RawId::from_bytes([n; 12]);
         let variant = |width| Variant { width, location: format!("{n}-{width}.webp") };
-        let image = Image {
-            id: MediaId(RawId::from_bytes([n; 12])),
-            location: location.to_owned(),
+        let blobs = BlobSet {
+            digest: Digest::unknown(id.into()),
+            stem: id.into(),
+            location: format!("{n}.webp"),
             width: 1,
             height: 1,
             blurhash: String::new(),
-            alt: String::new(),
             variants: vec![variant(320), variant(640)],
+            bytes: Some(1),
         };
-        Media { image, account: UserId(RawId::from_bytes([9; 12])), holder: None, expires }
+        let account = UserId(RawId::from_bytes([9; 12]));
+        let later = Timestamp::from_millis(i64::MAX);
+        let upload = Upload { id: id.into(), account, alt: String::new(), expires: expires.unwrap_or(later), blobs };
+        store.add(&upload, 100).await.unwrap();
+        if let Some(holder) = holder.or(expires.is_none().then_some(Holder::Profile(account))) {
+            store.claim(account, holder, &[upload.id], Timestamp::from_millis(0), upload.expires).await.unwrap();
+            if expires.is_none() {
+                store.keep(holder, &[upload.id]).await.unwrap();
+            }
+        }
     }
 
     #[tokio::test]
     async fn it_has_what_was_there_then_and_names_the_blobs() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteMedia(open(&folder));
-        store.add(&media(1, "1.webp", None)).await.unwrap();
-        store.add(&media(2, "2.webp", Some(Timestamp::from_millis(7)))).await.unwrap();
+        add(&store, 1, None, None).await;
+        add(&store, 2, Some(Timestamp::from_millis(7)), None).await;
         let (from, to) = (folder.path().join("echo.db"), folder.path().join("copy.db"));
 
         let snapshot = Snapshot::take(&from, &to).unwrap();
-        store.add(&media(3, "3.webp", None)).await.unwrap();
+        add(&store, 3, None, None).await;
 
         assert_eq!((snapshot.schema().unwrap(), snapshot.rows().unwrap()["media"]), (newest_schema(), 2));
         assert!(snapshot.damages().unwrap().is_empty());
@@ -184,7 +196,7 @@ mod tests {
         let soon = Some(Timestamp::from_millis(7));
         for (n, holder) in [(1, Some(9)), (2, Some(8)), (3, None)] {
             let holder = holder.map(|n| Holder::Post(RawId::from_bytes([n; 12]).into()));
-            store.add(&Media { holder, ..media(n, &format!("{n}.webp"), soon) }).await.unwrap();
+            add(&store, n, soon, holder).await;
         }
         let connection = Connection::open(folder.path().join("echo.db")).unwrap();
         let show = "INSERT INTO posts (id, author, created, content) VALUES (?1, ?1, 0, ?2)";
@@ -209,16 +221,37 @@ mod tests {
     async fn a_record_that_cannot_be_read_is_named_and_the_others_are_there() {
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteMedia(open(&folder));
-        store.add(&media(1, "1.webp", None)).await.unwrap();
-        store.add(&media(2, "2.webp", None)).await.unwrap();
+        add(&store, 1, None, None).await;
+        add(&store, 2, None, None).await;
         let connection = Connection::open(folder.path().join("echo.db")).unwrap();
-        connection.execute("UPDATE media SET image = 'x' WHERE id = ?1", [[1_u8; 12]]).unwrap();
+        connection.execute("UPDATE blobs SET shape = 'x' WHERE stem = ?1", [[1_u8; 12]]).unwrap();
         let (from, to) = (folder.path().join("echo.db"), folder.path().join("copy.db"));
 
         let blobs = Snapshot::take(&from, &to).unwrap().blobs().unwrap();
 
-        assert_eq!(blobs.unreadable, [MediaId(RawId::from_bytes([1; 12]))]);
+        assert_eq!(blobs.unreadable, [RawId::from_bytes([1; 12])]);
         assert_eq!(blobs.named[0].name, "2.webp");
+    }
+
+    #[test]
+    fn blobs_are_named_in_a_backup_from_before_there_were_sets() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("echo.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(include_str!("../migrations/0001_initial.sql")).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let image = r#"'{"location":"a.png","width":1,"height":1,"blurhash":"","variants":[]}'"#;
+        let media = format!(
+            "INSERT INTO media VALUES (x'000000000000000000000001', x'0a', {image}, 'post:1', NULL, 0),
+                 (x'000000000000000000000002', x'0a', {image}, NULL, 5, 1), (x'000000000000000000000003', x'0a', '', NULL, 5, 0)"
+        );
+        connection.execute_batch(&media).unwrap();
+
+        let blobs = Snapshot::open(&path).unwrap().blobs().unwrap();
+
+        let named: Vec<_> = blobs.named.iter().map(|blob| (blob.name.as_str(), blob.needed)).collect();
+        assert_eq!(named, [("a.png", true), ("a.png", false)]);
+        assert_eq!(blobs.unreadable.len(), 1);
     }
 
     #[test]

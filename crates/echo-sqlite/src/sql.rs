@@ -74,6 +74,11 @@ pub(crate) fn count(row: &Row<'_>, column: usize) -> Result<u64> {
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
 }
 
+/// A count as a column keeps it.
+pub(crate) fn whole(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
 /// A text that stands for one of a few values.
 pub(crate) fn word<T>(row: &Row<'_>, column: usize, parse: impl FnOnce(&str) -> Option<T>) -> Result<T> {
     let text = row.get_ref(column)?.as_str()?;

@@ -3,7 +3,7 @@
 use crate::{
     Event, IdSource, RawId, Timestamp, UserId,
     auth::{Account, Email, PasswordHash, Role, Session, State, Username},
-    media::{Image, Media, Variant},
+    media::{BlobSet, Digest, Image, Upload, Variant},
     posts::{Block, Comment, Content, Like, Post},
     users::Profile,
 };
@@ -69,22 +69,30 @@ pub fn profile(username: &str, name: &str) -> Profile {
     Profile::new(id(), username, name, NOW)
 }
 
-pub fn image() -> Image {
-    let id = id();
-    Image {
-        id,
-        location: format!("{id}.jpg"),
+/// Blobs of 1,000,000 bytes that nothing else is of.
+pub fn blobs() -> BlobSet {
+    let stem = id();
+    let mut digest = [7; 32];
+    digest[..12].copy_from_slice(&RawId::from(stem).to_bytes());
+    BlobSet {
+        digest: Digest::from_bytes(digest),
+        stem,
+        location: format!("{stem}.jpg"),
         width: 4000,
         height: 3000,
         blurhash: "LEHV6nWB2yk8pyo0adR*.7kCMdnj".to_owned(),
-        alt: "Ein Hund, \"Ñandú\" 🦀\nund mehr".to_owned(),
-        variants: [320, 640].map(|width| Variant { width, location: format!("{id}-{width}.webp") }).to_vec(),
+        variants: [320, 640].map(|width| Variant { width, location: format!("{stem}-{width}.webp") }).to_vec(),
+        bytes: Some(1_000_000),
     }
 }
 
-/// An image that nothing shows, until tomorrow.
-pub fn media(account: UserId) -> Media {
-    Media { image: image(), account, holder: None, expires: Some(NOW + DAY) }
+pub fn image() -> Image {
+    blobs().image(id(), "Ein Hund, \"Ñandú\" 🦀\nund mehr".to_owned())
+}
+
+/// An image that nothing shows, until tomorrow, of blobs that no other is of.
+pub fn upload(account: UserId) -> Upload {
+    Upload { id: id(), account, alt: image().alt, expires: NOW + DAY, blobs: blobs() }
 }
 
 pub fn post(author: UserId, text: &str) -> Post {

@@ -22,6 +22,13 @@ pub struct Image {
     pub variants: Vec<Variant>,
 }
 
+impl Image {
+    /// Of its blobs, the widest first.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.location.as_str()).chain(self.variants.iter().map(|variant| variant.location.as_str()))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Variant {
     pub width: u32,

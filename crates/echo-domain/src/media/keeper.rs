@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::{Consumer, Event, PageRequest, Result, UserId, posts::Catalog, users::Directory};
 
-use super::{Holder, Image, Media, Parts};
+use super::{DoomedBlobs, Holder, Media, Parts};
 
 /// Follows the events about who shows what, and sweeps up what no event tells of.
 pub struct MediaKeeper {
@@ -20,21 +20,25 @@ impl MediaKeeper {
     const SWEEP_EVERY: Duration = Duration::from_secs(30);
     const BATCH: usize = 100;
 
-    /// Removes expired and doomed images: when told, and again and again, until `stop` becomes true.
+    /// Removes expired images and doomed blobs, and measures what nobody has measured: when told, and again and again, until
+    /// `stop` becomes true.
     pub async fn sweep(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
         while !*stop.borrow() {
-            if let Err(error) = self.sweep_once().await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "unused images stay for now");
+            let swept = self.sweep_once().await;
+            if let Err(error) = &swept {
+                tracing::warn!(error = error as &dyn std::error::Error, "unused images stay for now");
             }
+            let pause = if swept.is_ok_and(|more| more) { Duration::ZERO } else { Self::SWEEP_EVERY };
             tokio::select! {
                 () = self.parts.doomed.notified() => {}
-                () = tokio::time::sleep(Self::SWEEP_EVERY) => {}
+                () = tokio::time::sleep(pause) => {}
                 _ = stop.changed() => {}
             }
         }
     }
 
-    async fn sweep_once(&self) -> Result<()> {
+    /// Whether there is more to do at once.
+    async fn sweep_once(&self) -> Result<bool> {
         loop {
             let expired = self.parts.media.expired(self.parts.clock.now(), Self::BATCH).await?;
             if expired.is_empty() {
@@ -44,10 +48,11 @@ impl MediaKeeper {
                 self.settle(&media).await?;
             }
         }
-        self.remove_doomed().await
+        self.remove_doomed().await?;
+        self.measure_some().await
     }
 
-    /// Keeps an expired image if its holder shows it after all, and dooms it otherwise. Nobody can claim it meanwhile.
+    /// Keeps an expired image if its holder shows it after all, and removes it otherwise. Nobody can claim it meanwhile.
     async fn settle(&self, media: &Media) -> Result<()> {
         let image = media.image.id;
         let shown = match media.holder {
@@ -60,40 +65,53 @@ impl MediaKeeper {
         };
         match media.holder {
             Some(holder) if shown => self.parts.media.keep(holder, &[image]).await,
-            _ => self.parts.media.doom(&[image]).await,
+            _ => self.parts.media.remove(&[image]).await,
         }
     }
 
-    /// Removes the bytes, then the record, of every doomed image. One that cannot be removed does not keep the others.
+    /// Removes doomed blobs, then what is known of them. Some that cannot be removed do not keep the others.
     async fn remove_doomed(&self) -> Result<()> {
         let mut after = None;
         loop {
             let doomed = self.parts.media.doomed(after, Self::BATCH).await?;
             let Some(last) = doomed.last() else { return Ok(()) };
-            after = Some(last.id);
-            for image in &doomed {
-                if let Err(error) = self.remove(image).await {
-                    tracing::warn!(media.id = %image.id, error = &error as &dyn std::error::Error, "an image stays for now");
+            after = Some(last.stem);
+            for blobs in &doomed {
+                if let Err(error) = self.remove(blobs).await {
+                    tracing::warn!(media.stem = %blobs.stem, error = &error as &dyn std::error::Error, "an image stays for now");
                 }
             }
         }
     }
 
-    async fn remove(&self, image: &Image) -> Result<()> {
-        for variant in &image.variants {
-            self.parts.blobs.remove(&variant.location).await?;
+    async fn remove(&self, blobs: &DoomedBlobs) -> Result<()> {
+        // The narrower ones first.
+        for name in blobs.names.iter().rev() {
+            self.parts.blobs.remove(name).await?;
         }
-        self.parts.blobs.remove(&image.location).await?;
-        self.parts.media.forget(image.id).await
+        self.parts.media.forget(blobs.stem).await
     }
 
-    async fn doom_all_of(&self, account: UserId) -> Result<()> {
+    /// Measures blobs of images that came before anybody did. Whether there may be more.
+    async fn measure_some(&self) -> Result<bool> {
+        let unmeasured = self.parts.media.unmeasured(Self::BATCH).await?;
+        for blobs in &unmeasured {
+            let mut bytes = 0;
+            for name in blobs.names() {
+                bytes += self.parts.blobs.read(name, Some(0..0)).await?.map_or(0, |blob| blob.length);
+            }
+            self.parts.media.measure(blobs.digest, bytes).await?;
+        }
+        Ok(unmeasured.len() == Self::BATCH)
+    }
+
+    async fn remove_all_of(&self, account: UserId) -> Result<()> {
         loop {
             let images = self.parts.media.of_account(account, PageRequest::first(Self::BATCH)).await?.items;
             if images.is_empty() {
                 return Ok(());
             }
-            self.parts.media.doom(&images.iter().map(|media| media.image.id).collect::<Vec<_>>()).await?;
+            self.parts.media.remove(&images.iter().map(|media| media.image.id).collect::<Vec<_>>()).await?;
         }
     }
 }
@@ -110,15 +128,15 @@ impl Consumer for MediaKeeper {
             // Most posts: not worth a write.
             Event::PostPublished { media: images, .. } if images.is_empty() => return Ok(()),
             Event::PostPublished { post, media: images, .. } => return media.keep(Holder::Post(*post), images).await,
-            Event::PostDeleted { media: images, .. } => media.doom(images).await?,
+            Event::PostDeleted { media: images, .. } => media.remove(images).await?,
             Event::PictureChanged { account, new, old } => {
                 media.keep(Holder::Profile(*account), new.as_slice()).await?;
-                media.doom(old.as_slice()).await?;
+                media.remove(old.as_slice()).await?;
             }
             Event::AccountDeleted { account } => {
                 // First of all, so that a request which is still under way leaves nothing behind.
                 media.bar(*account).await?;
-                self.doom_all_of(*account).await?;
+                self.remove_all_of(*account).await?;
             }
             Event::AccountOpened { .. } | Event::AccountRenamed { .. } => return Ok(()),
         }

@@ -3,15 +3,22 @@
 mod blob;
 #[cfg(feature = "contract")]
 pub mod blob_contract;
+mod blob_set;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod image;
+mod incoming;
 mod keeper;
+mod room;
 mod service;
 mod store;
+mod usage;
 
 pub use blob::{Blob, BlobStore};
+pub use blob_set::{BlobSet, Digest, StemSource};
 pub use image::{AltText, Encoded, Image, ImagePipeline, Picture, Processed, Variant};
 pub use keeper::MediaKeeper;
+pub use room::{Room, RoomEnough};
 pub use service::{MediaDesk, MediaService, Parts};
-pub use store::{Holder, Media, MediaStore};
+pub use store::{DoomedBlobs, Holder, Media, MediaStore, Upload, over_quota};
+pub use usage::{Age, Heap, Shown, Usage, usage};

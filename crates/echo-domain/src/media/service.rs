@@ -4,12 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::spawn_blocking};
 use tracing::instrument;
 
 use crate::{Clock, Error, MediaId, Page, PageRequest, Result, UserId};
 
-use super::{AltText, BlobStore, Encoded, Holder, Image, ImagePipeline, Media, MediaStore, Variant};
+use super::{
+    AltText, BlobSet, BlobStore, Holder, Image, ImagePipeline, Media, MediaStore, Room, StemSource, Upload,
+    incoming::Incoming,
+};
 
 /// The media area as its neighbours see it.
 #[async_trait]
@@ -18,7 +21,7 @@ pub trait MediaDesk: Send + Sync {
     ///
     /// # Errors
     /// [`crate::Error::TooLarge`] and [`crate::Error::Unsupported`] on `file`; [`crate::Error::Invalid`] on `alt`;
-    /// [`crate::Error::StorageFull`].
+    /// [`crate::Error::StorageFull`]; [`crate::Error::OverQuota`].
     async fn upload(&self, account: UserId, id: MediaId, bytes: Bytes, alt: &str) -> Result<Image>;
 
     /// Gives images of the account to `holder`, which is about to show them: all, or (then empty) none.
@@ -38,7 +41,11 @@ pub struct Parts {
     pub blobs: Arc<dyn BlobStore>,
     pub pipeline: Arc<dyn ImagePipeline>,
     pub clock: Arc<dyn Clock>,
-    /// Wakes whoever removes doomed images.
+    pub room: Arc<dyn Room>,
+    pub stems: Arc<StemSource>,
+    /// How many bytes of images an account may keep.
+    pub quota: u64,
+    /// Wakes whoever removes doomed blobs.
     pub doomed: Arc<Notify>,
 }
 
@@ -59,6 +66,25 @@ impl MediaService {
     pub async fn of_account(&self, account: UserId, page: PageRequest<MediaId>) -> Result<Page<Media, MediaId>> {
         self.parts.media.of_account(account, page).await
     }
+
+    async fn put(&self, blobs: &BlobSet, bytes: Vec<Bytes>) -> Result<()> {
+        for (name, bytes) in blobs.names().zip(bytes) {
+            self.parts.blobs.put(name, bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// The image was removed while its blobs were on their way, as with its account, and perhaps added again. Whoever removed
+    /// the blobs may have done so before all were there.
+    async fn take_back(&self, blobs: &BlobSet) -> Error {
+        match self.parts.media.doom(blobs).await {
+            Ok(()) => {
+                self.parts.doomed.notify_one();
+                Error::Unavailable { what: "this image", retry_after: Duration::from_secs(30), source: None }
+            }
+            Err(error) => error,
+        }
+    }
 }
 
 #[async_trait]
@@ -66,42 +92,24 @@ impl MediaDesk for MediaService {
     #[instrument(level = "debug", name = "media.upload", skip_all, fields(media.id = %id))]
     async fn upload(&self, account: UserId, id: MediaId, bytes: Bytes, alt: &str) -> Result<Image> {
         let alt = AltText::parse(alt)?.into_string();
+        self.parts.room.check().await?;
         let processed = self.parts.pipeline.process(bytes).await?;
-        let original = (format!("{id}.{}", processed.original.extension), processed.original);
-        let variant =
-            |(width, encoded): (u32, Encoded)| (width, format!("{id}-{width}.{}", encoded.extension), encoded);
-        let variants: Vec<_> = processed.variants.into_iter().map(variant).collect();
-        let image = Image {
-            id,
-            location: original.0.clone(),
-            width: processed.width,
-            height: processed.height,
-            blurhash: processed.blurhash,
-            alt,
-            variants: variants
-                .iter()
-                .map(|(width, location, _)| Variant { width: *width, location: location.clone() })
-                .collect(),
-        };
+        let stem = self.parts.stems.next();
+        let Incoming { blobs, bytes } =
+            spawn_blocking(move || Incoming::new(processed, stem)).await.map_err(Error::internal)?;
 
         // The record first: it expires, so that bytes which a crash leaves without a holder are found and removed.
-        let expires = Some(self.parts.clock.now() + Self::UNATTACHED);
-        self.parts.media.add(&Media { image: image.clone(), account, holder: None, expires }).await?;
-        let stored = async {
-            self.parts.blobs.put(&original.0, original.1.bytes).await?;
-            for (_, location, encoded) in variants {
-                self.parts.blobs.put(&location, encoded.bytes).await?;
-            }
-            Ok(())
-        };
-        if let Err(error) = stored.await {
+        let expires = self.parts.clock.now() + Self::UNATTACHED;
+        let upload = Upload { id, account, alt, expires, blobs };
+        let blobs = self.parts.media.add(&upload, self.parts.quota).await?;
+        // Also where there are equal ones: whoever brought those may not have come so far yet, or may never.
+        if let Err(error) = self.put(&blobs, bytes).await {
             self.discard(&[id]).await;
             return Err(error);
         }
-        // A first try under this id may have failed and still be on its way out, with these bytes.
         match self.parts.media.find(id).await? {
-            Some(_) => Ok(image),
-            None => Err(Error::Unavailable { what: "this image", retry_after: Duration::from_secs(30), source: None }),
+            Some(media) if media.image.location == blobs.location => Ok(media.image),
+            _ => Err(self.take_back(&blobs).await),
         }
     }
 
@@ -114,7 +122,7 @@ impl MediaDesk for MediaService {
         if images.is_empty() {
             return;
         }
-        match self.parts.media.doom(images).await {
+        match self.parts.media.remove(images).await {
             Ok(()) => self.parts.doomed.notify_one(),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "images taken in for nothing will go later");

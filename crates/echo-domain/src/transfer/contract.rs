@@ -9,7 +9,7 @@ use crate::{
     auth::{Account, Login, Session},
     contract::{Backend, left, sample, sample::NOW},
     idempotency::Begun,
-    media::{Holder, Media, Picture},
+    media::{BlobSet, Digest, Holder, Image, Media, Picture},
     posts::{Block, Content, Post},
     users::{Profile, Search},
 };
@@ -26,6 +26,7 @@ macro_rules! target_contract {
             a_name_that_is_taken_refuses_all_that_came_with_it
             pages_are_in_order_and_end
             counts_are_those_of_what_was_put
+            images_that_were_put_count_for_their_blobs_and_accounts
             people_who_were_put_sign_in_and_are_found
             what_the_stores_keep_is_given_out
             a_request_that_was_put_is_done_or_begun_anew
@@ -84,14 +85,13 @@ struct World {
 fn world() -> World {
     let ana = sample::account("Ana_Lima");
     let ben = sample::account("ben_");
-    let picture = Media { holder: Some(Holder::Profile(ana.id)), expires: None, ..sample::media(ana.id) };
     let mut post = sample::post(ana.id, "with a \"picture\" 🦀\n");
-    let shown = Media { holder: Some(Holder::Post(post.id)), expires: None, ..sample::media(ana.id) };
-    post.blocks.push(Block { id: sample::id(), content: Content::Image(shown.image.clone()) });
-    let profile = |account: &Account, followers, following, picture: Option<&Media>| Profile {
+    let Images { picture, shown, records: images } = images(ana.id, post.id);
+    post.blocks.push(Block { id: sample::id(), content: Content::Image(shown) });
+    let profile = |account: &Account, followers, following, picture: Option<Picture>| Profile {
         most_followers: 3 * followers,
         bio: "¡Hola!".to_owned(),
-        picture: picture.map(|media| Picture::from(&media.image)),
+        picture,
         followers,
         following,
         updated: NOW + sample::DAY,
@@ -106,29 +106,54 @@ fn world() -> World {
         let reply = reply.map(<[u8]>::to_vec);
         Record::Request(Request { key: [key; 32], fingerprint: [8; 32], seed: sample::id(), reply, begun: NOW })
     };
-    let records = vec![
+    let mut records = vec![
         Record::Account(ana.clone()),
         Record::Account(ben.clone()),
         Record::Session { session, revoked: None },
         Record::Session { session: ended, revoked: Some(NOW) },
-        Record::Profile(profile(&ana, 1, 0, Some(&picture))),
+        Record::Profile(profile(&ana, 1, 0, Some(picture))),
         Record::Profile(profile(&ben, 0, 1, None)),
         Record::Follow(Follow { id: sample::id(), follower: ben.id, followee: ana.id }),
         Record::Post { post: post.clone(), likes: 1, comments: 1 },
         Record::Like(sample::like(&post, ben.id)),
         Record::Comment(sample::comment(&post, ben.id, "first!")),
         Record::BarredFromPosts(sample::id()),
-        Record::Image { media: picture, doomed: false },
-        Record::Image { media: shown, doomed: false },
-        Record::Image { media: sample::media(ben.id), doomed: true },
+    ];
+    records.extend(images);
+    records.extend([
         Record::BarredFromMedia(sample::id()),
         request(7, Some(b"sealed")),
         request(9, None),
         Record::SetAside(aside),
         Record::Event { position: 41, event, at: NOW },
         Record::Event { position: 42, event: Event::AccountRenamed { account: ana.id }, at: NOW },
-    ];
+    ]);
     World { ben: ben.id, ana, post, records }
+}
+
+/// A profile's picture and a post's image of the same blobs, and more of each form that images have.
+struct Images {
+    picture: Picture,
+    shown: Image,
+    records: Vec<Record>,
+}
+
+fn images(account: UserId, post: PostId) -> Images {
+    let (seen, old) = (sample::upload(account), sample::blobs());
+    let picture = Media { holder: Some(Holder::Profile(account)), expires: None, ..seen.of(&seen.blobs) };
+    let shown =
+        Media { image: seen.blobs.image(sample::id(), String::new()), holder: Some(Holder::Post(post)), ..picture };
+    let linked = Media { image: sample::image(), blobs: None, bytes: 0, ..shown };
+    let old = BlobSet { digest: Digest::unknown(old.stem), bytes: None, ..old };
+    let image = old.image(old.stem.0.into(), String::new());
+    let unmeasured = Media { image, blobs: Some(old.digest), bytes: 0, ..linked };
+    let mut images = [&picture, &shown, &linked, &unmeasured].map(|media| Record::Image(media.clone()));
+    images.sort_by_key(Record::key);
+    let mut records = vec![Record::Blobs { blobs: seen.blobs, images: 2 }, Record::Blobs { blobs: old, images: 1 }];
+    records.sort_by_key(Record::key);
+    records.push(Record::DoomedBlobs((&sample::blobs()).into()));
+    records.extend(images);
+    Images { picture: (&picture.image).into(), shown: shown.image, records }
 }
 
 pub async fn what_is_put_is_read_back(Moving { target, .. }: Moving) {
@@ -226,6 +251,29 @@ pub async fn counts_are_those_of_what_was_put(Moving { target, stores }: Moving)
     assert_eq!(stores.posts.counts(&[ana.id, ben]).await.unwrap().into_iter().collect::<Vec<_>>(), [(ana.id, 1)]);
 }
 
+pub async fn images_that_were_put_count_for_their_blobs_and_accounts(Moving { target, stores }: Moving) {
+    let World { ana, records, .. } = world();
+    for _ in 0..2 {
+        put(&target, &records).await;
+    }
+    let media = stores.media;
+    assert_eq!(media.bytes_of(ana.id).await.unwrap(), 2_000_000);
+
+    let unmeasured = media.unmeasured(10).await.unwrap();
+    assert_eq!(unmeasured.len(), 1);
+    for bytes in [70, 71] {
+        media.measure(unmeasured[0].digest, bytes).await.unwrap();
+    }
+    assert_eq!(media.unmeasured(10).await.unwrap(), []);
+    assert_eq!(media.bytes_of(ana.id).await.unwrap(), 2_000_070);
+
+    for image in media.of_account(ana.id, PageRequest::first(10)).await.unwrap().items {
+        media.remove(&[image.image.id]).await.unwrap();
+    }
+    assert_eq!(media.bytes_of(ana.id).await.unwrap(), 0);
+    assert_eq!(media.doomed(None, 10).await.unwrap().len(), 3);
+}
+
 pub async fn people_who_were_put_sign_in_and_are_found(Moving { target, stores }: Moving) {
     let World { ana, records, .. } = world();
 
@@ -249,7 +297,7 @@ pub async fn what_the_stores_keep_is_given_out(Moving { target, stores }: Moving
     stores.posts.add(&post, &sample::published(&post)).await.unwrap();
     stores.posts.set_like(sample::like(&post, account.id), true).await.unwrap();
     stores.posts.bar(sample::id()).await.unwrap();
-    stores.media.add(&sample::media(account.id)).await.unwrap();
+    stores.media.add(&sample::upload(account.id), u64::MAX).await.unwrap();
 
     let kinds: Vec<_> = everything(&target).await.iter().map(Record::kind).collect();
 
@@ -259,6 +307,7 @@ pub async fn what_the_stores_keep_is_given_out(Moving { target, stores }: Moving
         Kind::Posts,
         Kind::Likes,
         Kind::BarredFromPosts,
+        Kind::Blobs,
         Kind::Images,
         Kind::Events,
         Kind::Events,

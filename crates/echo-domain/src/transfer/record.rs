@@ -8,7 +8,7 @@ use crate::{
     Event, FollowId, RawId, Timestamp, UserId,
     auth::{Account, Session},
     idempotency::{Fingerprint, RequestKey},
-    media::Media,
+    media::{BlobSet, DoomedBlobs, Media},
     posts::{Comment, Like, Post},
     users::Profile,
 };
@@ -35,10 +35,13 @@ pub enum Record {
     Comment(Comment),
     /// Somebody erased, from whom nothing is taken any more in the posts area.
     BarredFromPosts(UserId),
-    Image {
-        media: Media,
-        doomed: bool,
+    /// `images`, how many are of them, is for comparing: a [`super::Target`] counts the images that it is given.
+    Blobs {
+        blobs: BlobSet,
+        images: u64,
     },
+    DoomedBlobs(DoomedBlobs),
+    Image(Media),
     /// The same in the media area.
     BarredFromMedia(UserId),
     Request(Request),
@@ -91,6 +94,8 @@ pub enum Kind {
     Likes,
     Comments,
     BarredFromPosts,
+    Blobs,
+    DoomedBlobs,
     Images,
     BarredFromMedia,
     Requests,
@@ -112,7 +117,7 @@ pub enum Key {
 
 impl Kind {
     /// In the order in which they move: what others count on goes first.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Accounts,
         Self::Sessions,
         Self::Profiles,
@@ -121,6 +126,8 @@ impl Kind {
         Self::Likes,
         Self::Comments,
         Self::BarredFromPosts,
+        Self::Blobs,
+        Self::DoomedBlobs,
         Self::Images,
         Self::BarredFromMedia,
         Self::Requests,
@@ -138,6 +145,8 @@ impl Kind {
             Self::Likes => "likes",
             Self::Comments => "comments",
             Self::BarredFromPosts => "barred from posts",
+            Self::Blobs => "blobs",
+            Self::DoomedBlobs => "doomed blobs",
             Self::Images => "images",
             Self::BarredFromMedia => "barred from media",
             Self::Requests => "requests",
@@ -158,7 +167,9 @@ impl Record {
             Self::Like(_) => Kind::Likes,
             Self::Comment(_) => Kind::Comments,
             Self::BarredFromPosts(_) => Kind::BarredFromPosts,
-            Self::Image { .. } => Kind::Images,
+            Self::Blobs { .. } => Kind::Blobs,
+            Self::DoomedBlobs(_) => Kind::DoomedBlobs,
+            Self::Image(_) => Kind::Images,
             Self::BarredFromMedia(_) => Kind::BarredFromMedia,
             Self::Request(_) => Kind::Requests,
             Self::SetAside(_) => Kind::SetAside,
@@ -176,7 +187,9 @@ impl Record {
             Self::Like(like) => Key::Pair(like.post.into(), like.id.into()),
             Self::Comment(comment) => Key::Pair(comment.post.into(), comment.id.into()),
             Self::BarredFromPosts(user) | Self::BarredFromMedia(user) => Key::Id((*user).into()),
-            Self::Image { media, .. } => Key::Id(media.image.id.into()),
+            Self::Blobs { blobs, .. } => Key::Digest(blobs.digest.to_bytes()),
+            Self::DoomedBlobs(blobs) => Key::Id(blobs.stem.into()),
+            Self::Image(media) => Key::Id(media.image.id.into()),
             Self::Request(request) => Key::Digest(request.key),
             Self::SetAside(aside) => Key::Place(aside.consumer.clone(), aside.position),
             Self::Event { position, .. } => Key::Position(*position),

@@ -23,8 +23,8 @@ pub trait Source: Send + Sync {
 #[async_trait]
 pub trait Target: Source {
     /// Adds the records that are not there yet, and remembers the checkpoint: all of it or nothing. What is there stays as
-    /// it is, so that putting the same again changes nothing. Profiles come before follows, and posts before what is left
-    /// on them.
+    /// it is, so that putting the same again changes nothing. Profiles come before follows, posts before what is left
+    /// on them, and blobs before images.
     ///
     /// # Errors
     /// [`crate::Error::Conflict`] when an account is called as another is.

@@ -6,7 +6,8 @@ use futures_util::FutureExt;
 
 use crate::{
     collections::{
-        ACCOUNTS, COMMENTS, EVENTS, EVENTS_SET_ASIDE, FOLLOWS, LIKES, MEDIA, POST_WRITERS, POSTS, PROFILES, SESSIONS,
+        ACCOUNTS, COMMENTS, EVENTS, EVENTS_SET_ASIDE, FOLLOWS, LIKES, MEDIA, MEDIA_WRITERS, POST_WRITERS, POSTS,
+        PROFILES, SESSIONS,
     },
     indexes::Declared,
     posts::{COMMENT, Kind, LIKE},
@@ -48,7 +49,9 @@ pub(super) enum Mend {
     EraseProfile,
     IndexProfile,
     EndSession,
-    DoomImage,
+    RemoveImage,
+    CountImages,
+    CountBytes,
     /// The server does, as long as it runs.
     Server,
     /// A person has to decide.
@@ -224,6 +227,22 @@ const CHECKS: &[Check] = &[
         mend: Mend::EndSession,
     },
     Check {
+        name: "image-counts",
+        what: "images whose blobs' count of images is wrong",
+        through: &[through(&MEDIA, "_id")],
+        look: |it, asked| counts::of_blobs(it, asked.ids).boxed(),
+        waits: &[],
+        mend: Mend::CountImages,
+    },
+    Check {
+        name: "account-bytes",
+        what: "people whose images count for something else than is kept",
+        through: &[through(&MEDIA_WRITERS, "_id"), through(&MEDIA, "account")],
+        look: |it, asked| counts::of_uploads(it, asked.ids).boxed(),
+        waits: &[],
+        mend: Mend::CountBytes,
+    },
+    Check {
         name: "events-set-aside",
         what: "events that kept failing and were set aside",
         through: &[through(&EVENTS_SET_ASIDE, "_id")],
@@ -241,7 +260,7 @@ const IMAGE_CHECKS: &[Check] = &[
         through: &[through(&MEDIA, "_id")],
         look: |it, asked| images::unshown(it, asked.ids).boxed(),
         waits: &["media"],
-        mend: Mend::DoomImage,
+        mend: Mend::RemoveImage,
     },
     Check {
         name: "images-missing",

@@ -1,10 +1,13 @@
 //! Whether counts, and the copies of the newest, are what is counted and copied.
 
-use bson::{Bson, Document, doc, oid::ObjectId};
+use std::collections::{BTreeMap, HashMap};
+
+use bson::{Binary, Bson, Document, doc, oid::ObjectId};
+use serde::Deserialize;
 
 use crate::{
-    collections::{FOLLOWS, POST_TOTALS, POST_WRITERS, POSTS, PROFILES},
-    documents::limit,
+    collections::{BLOBS, FOLLOWS, MEDIA, MEDIA_WRITERS, POST_TOTALS, POST_WRITERS, POSTS, PROFILES},
+    documents::{binary, limit},
     error::Outcome,
     posts::Kind,
 };
@@ -82,4 +85,72 @@ pub(super) async fn of_follows(it: &mut Moment<'_>, people: &[ObjectId]) -> Outc
         }
     }
     Ok(wrong)
+}
+
+/// How many images an account has, and what they count for, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub(super) struct Uploads {
+    #[serde(default)]
+    pub(super) images: i64,
+    #[serde(default)]
+    pub(super) bytes: i64,
+}
+
+/// What is kept of each account's images.
+pub(super) async fn of_uploads(it: &mut Moment<'_>, accounts: &[ObjectId]) -> Outcome<Vec<Wrong>> {
+    let writers: Vec<Document> = it.find(&MEDIA_WRITERS, doc! { "_id": { "$in": accounts } }, doc! {}).await?;
+    let says = writers.into_iter().map(|row| Ok((id_in(&row, "_id")?, bson::deserialize_from_document(row)?)));
+    let says: HashMap<ObjectId, Uploads> = says.collect::<Outcome<_>>()?;
+    let has = uploads(it, accounts).await?;
+    let wrong = accounts.iter().filter_map(|account| {
+        let [says, has] = [&says, &has].map(|of| of.get(account).copied().unwrap_or_default());
+        let told = || format!("{account} says {} bytes, has {}", says.bytes, has.bytes);
+        (says != has).then(|| Wrong::told(*account, told()))
+    });
+    Ok(wrong.collect())
+}
+
+/// What there is of each account's images.
+pub(super) async fn uploads(it: &mut Moment<'_>, accounts: &[ObjectId]) -> Outcome<HashMap<ObjectId, Uploads>> {
+    let images = it.tally(&MEDIA, "account", accounts).await?;
+    let bytes = it.grouped(&MEDIA, "account", accounts, doc! { "$sum": "$bytes" }).await?;
+    let bytes = |account: &ObjectId| bytes.get(account).and_then(whole).unwrap_or_default();
+    Ok(images.into_iter().map(|(account, images)| (account, Uploads { images, bytes: bytes(&account) })).collect())
+}
+
+/// The image whose blobs are asked for.
+#[derive(Debug, Deserialize)]
+struct OfBlobs {
+    #[serde(rename = "_id")]
+    image: ObjectId,
+    #[serde(default)]
+    blobs: Option<Binary>,
+}
+
+/// How many images are said to be of the same blobs as each of these. Wrong ones are told once, by one of their images.
+pub(super) async fn of_blobs(it: &mut Moment<'_>, images: &[ObjectId]) -> Outcome<Vec<Wrong>> {
+    let asked: Vec<OfBlobs> = it.find(&MEDIA, doc! { "_id": { "$in": images } }, doc! { "blobs": 1 }).await?;
+    let by_digest = asked.into_iter().filter_map(|row| Some((row.blobs?.bytes, row.image)));
+    let mut wrong = Vec::new();
+    for (digest, image) in by_digest.collect::<BTreeMap<_, _>>() {
+        let (says, has) = images_of(it, &digest).await?;
+        if says != Some(has) {
+            let says = says.map_or_else(|| "nothing".to_owned(), |says| says.to_string());
+            wrong.push(Wrong::told(image, format!("the blobs of {image} say {says}, have {has}")));
+        }
+    }
+    Ok(wrong)
+}
+
+/// What the set of this digest says, if there is one, and how many images are of it.
+async fn images_of(it: &mut Moment<'_>, digest: &[u8]) -> Outcome<(Option<i64>, i64)> {
+    let set: Vec<Document> = it.find(&BLOBS, doc! { "_id": binary(digest) }, doc! { "images": 1 }).await?;
+    let media = it.0.mongo.collection::<Document>(&MEDIA);
+    let has = media.count_documents(doc! { "blobs": binary(digest) }).session(&mut *it.0.session).await?;
+    let says = set.first().map(|set| set.get_i64("images").unwrap_or_default());
+    Ok((says, i64::try_from(has).unwrap_or(i64::MAX)))
+}
+
+fn whole(sum: &Bson) -> Option<i64> {
+    sum.as_i64().or_else(|| sum.as_i32().map(i64::from))
 }

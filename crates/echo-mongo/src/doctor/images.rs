@@ -2,26 +2,26 @@
 
 use std::collections::HashSet;
 
-use bson::{Document, doc, oid::ObjectId};
+use bson::{doc, oid::ObjectId};
 use echo_domain::{
     MediaId, Result,
     doctor::NamedBlob,
-    media::{Holder, Media},
+    media::{DoomedBlobs, Holder, Media},
 };
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::BoxFuture};
 
 use crate::{
     Mongo,
-    collections::{MEDIA, POSTS, PROFILES},
+    collections::{BLOBS_DOOMED, MEDIA, POSTS, PROFILES},
     documents::{id, oid},
     error::Outcome,
-    media::{MediaRow, holder_word},
+    media::{self, DoomedRow, MediaRow, holder_word},
     posts::PostRow,
     transaction::Tx,
     users::ProfileRow,
 };
 
-use super::look::{Asked, Moment, Through, Wrong, id_in, page};
+use super::look::{Asked, Moment, Through, Wrong, page};
 
 /// What shows an image, and which one.
 struct Shown {
@@ -33,7 +33,7 @@ struct Shown {
 
 /// Those kept for good that their holder does not show.
 pub(super) async fn unshown(it: &mut Moment<'_>, images: &[ObjectId]) -> Outcome<Vec<Wrong>> {
-    let for_good = doc! { "_id": { "$in": images }, "doomed": false, "expires": { "$exists": false } };
+    let for_good = doc! { "_id": { "$in": images }, "expires": { "$exists": false } };
     let kept = read(it.find(&MEDIA, for_good, doc! {}).await?)?;
     let shown = shown_of(it, &kept).await?;
     let unshown = kept.iter().filter(|media| !shown.contains(&media.image.id));
@@ -45,16 +45,13 @@ pub(super) async fn unshown(it: &mut Moment<'_>, images: &[ObjectId]) -> Outcome
     Ok(wrong.collect())
 }
 
-/// Gives the image up, if it still is one of those.
-pub(super) async fn doom(tx: Tx<'_>, image: ObjectId) -> Outcome<()> {
+/// Removes the image, if it still is one of those.
+pub(super) async fn remove(tx: Tx<'_>, image: ObjectId) -> Outcome<()> {
     let mut it = Moment(tx);
-    if unshown(&mut it, &[image]).await?.is_empty() {
-        return Ok(());
+    match unshown(&mut it, &[image]).await?[..] {
+        [] => Ok(()),
+        _ => media::remove(it.0, &[id(image)]).await,
     }
-    let media = it.0.mongo.collection::<Document>(&MEDIA);
-    let for_good = doc! { "_id": image, "doomed": false, "expires": { "$exists": false } };
-    media.update_one(for_good, doc! { "$set": { "doomed": true } }).session(&mut *it.0.session).await?;
-    Ok(())
 }
 
 /// Those that are shown and have no record.
@@ -64,10 +61,8 @@ pub(super) async fn missing(it: &mut Moment<'_>, asked: Asked<'_>) -> Outcome<Ve
         false => by_profiles(it, asked.ids).await?,
     };
     let wanted: Vec<_> = shown.iter().map(|shown| oid(shown.image)).collect();
-    let kept = doc! { "_id": { "$in": wanted }, "doomed": false };
-    let there: Vec<Document> = it.find(&MEDIA, kept, doc! { "_id": 1 }).await?;
-    let there = there.iter().map(|row| Ok(id(id_in(row, "_id")?))).collect::<Outcome<HashSet<MediaId>>>()?;
-    let missing = shown.into_iter().filter(|shown| !there.contains(&shown.image));
+    let there = it.there(&MEDIA, &wanted).await?;
+    let missing = shown.into_iter().filter(|shown| !there.contains(&oid(shown.image)));
     let wrong = missing.map(|Shown { by, image, owner }| {
         let told = format!("{} shows {image}", holder_word(by).replace(':', " "));
         Wrong { about: vec![owner], ..Wrong::told(oid(image), told) }
@@ -75,37 +70,52 @@ pub(super) async fn missing(it: &mut Moment<'_>, asked: Asked<'_>) -> Outcome<Ve
     Ok(wrong.collect())
 }
 
-/// Without those that another service delivers. Those of which the confirmation waits are needed if their holder shows
-/// them.
+/// Without those that another service delivers; once for each image of them. Those of which the confirmation waits are
+/// needed if their holder shows them.
 pub(super) async fn named_blobs(mongo: &Mongo) -> Result<Vec<NamedBlob>> {
-    static ALL: Through = Through { declared: &MEDIA, field: "_id" };
-    let (mut named, mut after) = (Vec::new(), None);
-    loop {
-        let images = mongo.run("doctor.page", page(mongo, &ALL, after)).await?;
-        after = images.last().copied();
-        if after.is_none() {
-            return Ok(named);
-        }
-        let some = mongo.transaction("doctor.blobs", images, |tx, images| named_by(tx, images).boxed()).await?;
-        named.extend(some);
-    }
-}
-
-async fn named_by(tx: Tx<'_>, images: &[ObjectId]) -> Outcome<Vec<NamedBlob>> {
-    let mut it = Moment(tx);
-    let rows: Vec<MediaRow> = it.find(&MEDIA, doc! { "_id": { "$in": images } }, doc! {}).await?;
-    let doomed: Vec<_> = rows.iter().map(|row| row.doomed).collect();
-    let kept = read(rows)?;
-    let shown = shown_of(&mut it, &kept).await?;
+    static IMAGES: Through = Through { declared: &MEDIA, field: "_id" };
+    static DOOMED: Through = Through { declared: &BLOBS_DOOMED, field: "_id" };
     let mut named = Vec::new();
-    for (media, doomed) in kept.into_iter().zip(doomed) {
-        let image = media.image;
-        let needed = !doomed && (media.expires.is_none() || shown.contains(&image.id));
-        let names = std::iter::once(image.location).chain(image.variants.into_iter().map(|variant| variant.location));
-        let ours = names.filter(|name| !name.contains('/'));
-        named.extend(ours.map(|name| NamedBlob { image: image.id, name, needed }));
+    for (through, by) in [(&IMAGES, named_by as NamedBy), (&DOOMED, named_by_doomed as NamedBy)] {
+        let mut after = None;
+        loop {
+            let ids = mongo.run("doctor.page", page(mongo, through, after)).await?;
+            after = ids.last().copied();
+            if after.is_none() {
+                break;
+            }
+            named.extend(mongo.transaction("doctor.blobs", (by, ids), |tx, (by, ids)| by(tx, ids)).await?);
+        }
     }
     Ok(named)
+}
+
+type NamedBy = for<'t> fn(Tx<'t>, &'t [ObjectId]) -> BoxFuture<'t, Outcome<Vec<NamedBlob>>>;
+
+fn named_by_doomed<'t>(tx: Tx<'t>, stems: &'t [ObjectId]) -> BoxFuture<'t, Outcome<Vec<NamedBlob>>> {
+    async move {
+        let rows: Vec<DoomedRow> = Moment(tx).find(&BLOBS_DOOMED, doc! { "_id": { "$in": stems } }, doc! {}).await?;
+        let names = rows.into_iter().flat_map(|row| DoomedBlobs::from(row).names);
+        Ok(names.map(|name| NamedBlob { name, needed: false }).collect())
+    }
+    .boxed()
+}
+
+fn named_by<'t>(tx: Tx<'t>, images: &'t [ObjectId]) -> BoxFuture<'t, Outcome<Vec<NamedBlob>>> {
+    async move {
+        let mut it = Moment(tx);
+        let kept = read(it.find(&MEDIA, doc! { "_id": { "$in": images } }, doc! {}).await?)?;
+        let shown = shown_of(&mut it, &kept).await?;
+        let mut named = Vec::new();
+        for Media { image, expires, .. } in kept {
+            let needed = expires.is_none() || shown.contains(&image.id);
+            let narrower = image.variants.into_iter().map(|variant| variant.location);
+            let ours = std::iter::once(image.location).chain(narrower).filter(|name| !name.contains('/'));
+            named.extend(ours.map(|name| NamedBlob { name, needed }));
+        }
+        Ok(named)
+    }
+    .boxed()
 }
 
 /// Those of the images that their holders show.

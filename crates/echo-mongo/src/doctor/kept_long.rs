@@ -20,7 +20,7 @@ const TWO_HOURS: Duration = Duration::from_secs(2 * 3600);
 /// Images whose time is over.
 pub(super) async fn images(it: &mut Moment<'_>, Asked { ids, now, .. }: Asked<'_>) -> Outcome<Vec<Wrong>> {
     let over = doc! { "$lt": date(now - TEN_MINUTES) };
-    all(it, &MEDIA, doc! { "_id": { "$in": ids }, "doomed": false, "expires": over }).await
+    all(it, &MEDIA, doc! { "_id": { "$in": ids }, "expires": over }).await
 }
 
 /// Sessions that have ended.

@@ -14,9 +14,10 @@ use futures_util::{FutureExt, StreamExt, stream};
 
 use crate::{
     Mongo, MongoAccounts, MongoPosts, MongoProfiles,
-    collections::{POST_TOTALS, POST_WRITERS, POSTS, SESSIONS},
+    collections::{MEDIA_WRITERS, POST_TOTALS, POST_WRITERS, POSTS, SESSIONS},
     documents::id,
     error::Outcome,
+    media,
     posts::{Kind, key_of},
     transaction::Tx,
     users,
@@ -24,7 +25,7 @@ use crate::{
 
 use super::{
     checks::{self, Check, Mend},
-    counts::says_and_has,
+    counts::{says_and_has, uploads},
     images,
     look::{Moment, look_through},
 };
@@ -109,7 +110,15 @@ async fn one(mongo: &Arc<Mongo>, mend: Mend, key: ObjectId, now: Timestamp) -> R
         Mend::OpenProfile => open_profile(mongo, &profiles, id(key), now).await?,
         Mend::RenameProfile => rename_profile(mongo, &profiles, id(key), now).await?,
         Mend::EndSession => mongo.run("doctor.end_session", end_session(mongo, key)).await?,
-        Mend::DoomImage => mongo.transaction("doctor.doom", key, |tx, key| images::doom(tx, *key).boxed()).await?,
+        Mend::RemoveImage => {
+            mongo.transaction("doctor.remove", key, |tx, key| images::remove(tx, *key).boxed()).await?;
+        }
+        Mend::CountImages => {
+            mongo.transaction("doctor.count_images", key, |tx, key| media::count_again(tx, *key).boxed()).await?;
+        }
+        Mend::CountBytes => {
+            mongo.transaction("doctor.count_bytes", key, |tx, key| count_bytes(tx, *key).boxed()).await?;
+        }
         Mend::Server | Mend::Person => {}
     }
     Ok(())
@@ -130,6 +139,15 @@ async fn count_posts(tx: Tx<'_>, author: ObjectId) -> Outcome<()> {
     let says = doc! { "$set": { "posts": i64::try_from(n).unwrap_or(i64::MAX) } };
     let writers = tx.mongo.collection::<Document>(&POST_WRITERS);
     writers.update_one(doc! { "_id": author }, says).upsert(true).session(&mut *tx.session).await?;
+    Ok(())
+}
+
+async fn count_bytes(tx: Tx<'_>, account: ObjectId) -> Outcome<()> {
+    let mut moment = Moment(tx);
+    let has = uploads(&mut moment, &[account]).await?.remove(&account).unwrap_or_default();
+    let says = doc! { "$set": { "images": has.images, "bytes": has.bytes } };
+    let writers = moment.0.mongo.collection::<Document>(&MEDIA_WRITERS);
+    writers.update_one(doc! { "_id": account }, says).upsert(true).session(&mut *moment.0.session).await?;
     Ok(())
 }
 

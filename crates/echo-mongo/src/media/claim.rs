@@ -40,7 +40,7 @@ impl Claim<'_> {
         let media = tx.mongo.collection::<MediaRow>(&MEDIA);
         let mut found = media.find(doc! { "_id": { "$in": oids(self.images) } }).session(&mut *tx.session).await?;
         let rows: Vec<_> = found.stream(tx.session).try_collect().await?;
-        let there = rows.into_iter().filter(|row| !row.doomed).map(MediaRow::read);
+        let there = rows.into_iter().map(MediaRow::read);
         let free = there.filter(|media| media.as_ref().map_or(true, |media| self.may_have(media)));
         free.map(|media| media.map(|media| (media.image.id, media))).collect()
     }

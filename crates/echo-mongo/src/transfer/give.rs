@@ -12,15 +12,15 @@ use crate::{
     Mongo,
     auth::{AccountRow, SessionRow},
     collections::{
-        ACCOUNTS, COMMENTS, EVENTS, EVENTS_SET_ASIDE, FOLLOWS, LIKES, MEDIA, MEDIA_WRITERS, POST_WRITERS, POSTS,
-        PROFILES, REQUESTS, SESSIONS,
+        ACCOUNTS, BLOBS, BLOBS_DOOMED, COMMENTS, EVENTS, EVENTS_SET_ASIDE, FOLLOWS, LIKES, MEDIA, MEDIA_WRITERS,
+        POST_WRITERS, POSTS, PROFILES, REQUESTS, SESSIONS,
     },
     documents::{binary, count as natural, id, limit as at_most, oid, time},
     error::{Failure, Outcome},
     events::{EventRow, SetAsideRow},
     idempotency::RequestRow,
     indexes::Declared,
-    media::MediaRow,
+    media::{BlobsRow, DoomedRow, MediaRow},
     posts::{CommentRow, LikeRow, PostRow},
     users::{FollowRow, ProfileRow},
 };
@@ -39,6 +39,11 @@ pub(super) async fn page(mongo: &Mongo, kind: Kind, after: Option<&Key>, limit: 
         Kind::BarredFromPosts => {
             let rows = single(mongo, &POST_WRITERS, "_id", after, barred, limit).await?;
             records(rows, |row: Document| Ok(Record::BarredFromPosts(barred_id(&row)?)))
+        }
+        Kind::Blobs => records(single(mongo, &BLOBS, "_id", after, doc! {}, limit).await?, blobs),
+        Kind::DoomedBlobs => {
+            let rows = single(mongo, &BLOBS_DOOMED, "_id", after, doc! {}, limit).await?;
+            records(rows, |row: DoomedRow| Ok(Record::DoomedBlobs(row.into())))
         }
         Kind::Images => records(single(mongo, &MEDIA, "_id", after, doc! {}, limit).await?, image),
         Kind::BarredFromMedia => {
@@ -63,6 +68,8 @@ pub(super) async fn count(mongo: &Mongo, kind: Kind) -> Outcome<u64> {
         Kind::Posts => &POSTS,
         Kind::Likes => &LIKES,
         Kind::Comments => &COMMENTS,
+        Kind::Blobs => &BLOBS,
+        Kind::DoomedBlobs => &BLOBS_DOOMED,
         Kind::Images => &MEDIA,
         Kind::Requests => &REQUESTS,
         Kind::SetAside => &EVENTS_SET_ASIDE,
@@ -172,8 +179,12 @@ fn comment(row: CommentRow) -> Outcome<Record> {
 }
 
 fn image(row: MediaRow) -> Outcome<Record> {
-    let doomed = row.doomed;
-    Ok(Record::Image { media: row.read()?, doomed })
+    Ok(Record::Image(row.read()?))
+}
+
+fn blobs(row: BlobsRow) -> Outcome<Record> {
+    let images = natural(row.images)?;
+    Ok(Record::Blobs { blobs: row.read()?, images })
 }
 
 fn barred_id(row: &Document) -> Outcome<echo_domain::UserId> {

@@ -9,14 +9,14 @@ use futures_util::TryStreamExt;
 use crate::{
     auth::{AccountRow, SessionRow, taken},
     collections::{
-        ACCOUNTS, COMMENTS, EVENTS, EVENTS_SET_ASIDE, FOLLOWS, LIKES, MEDIA, MEDIA_WRITERS, POST_WRITERS, POSTS,
-        PROFILES, REQUESTS, SESSIONS, TRANSFER,
+        ACCOUNTS, BLOBS, BLOBS_DOOMED, COMMENTS, EVENTS, EVENTS_SET_ASIDE, FOLLOWS, LIKES, MEDIA, MEDIA_WRITERS,
+        POST_WRITERS, POSTS, PROFILES, REQUESTS, SESSIONS, TRANSFER,
     },
     documents::{binary, date, oid},
     error::Outcome,
     events::{EventRow, SetAsideRow},
     indexes::Declared,
-    media::MediaRow,
+    media::{self, BlobsRow, DoomedRow, MediaRow},
     posts::{self, COMMENT, CommentRow, LIKE, LikeRow, PostRow},
     transaction::Tx,
     users::{self, FollowRow},
@@ -63,7 +63,12 @@ async fn add(tx: &mut Tx<'_>, kind: Kind, documents: Vec<Document>) -> Outcome<(
             posts::count_added(tx, &COMMENT, added).await?;
         }
         Kind::BarredFromPosts => bar(tx, &POST_WRITERS, &ids(&documents, "_id")?).await?,
-        Kind::Images => drop(insert(tx, &MEDIA, by_id, documents).await?),
+        Kind::Blobs => drop(insert(tx, &BLOBS, by_id, documents).await?),
+        Kind::DoomedBlobs => drop(insert(tx, &BLOBS_DOOMED, by_id, documents).await?),
+        Kind::Images => {
+            let added = insert(tx, &MEDIA, by_id, documents).await?;
+            media::count_added(tx, added).await?;
+        }
         Kind::BarredFromMedia => bar(tx, &MEDIA_WRITERS, &ids(&documents, "_id")?).await?,
         Kind::Requests => drop(insert(tx, &REQUESTS, by_id, documents).await?),
         Kind::SetAside => drop(insert(tx, &EVENTS_SET_ASIDE, &["consumer", "position"], documents).await?),
@@ -94,11 +99,9 @@ fn document(tx: &Tx<'_>, record: &Record) -> Outcome<Document> {
         Record::Like(like) => bson::serialize_to_document(&LikeRow::from(*like))?,
         Record::Comment(comment) => bson::serialize_to_document(&CommentRow::from(comment))?,
         Record::BarredFromPosts(user) | Record::BarredFromMedia(user) => doc! { "_id": oid(*user) },
-        Record::Image { media, doomed } => {
-            let mut row = MediaRow::new(media);
-            row.doomed = *doomed;
-            bson::serialize_to_document(&row)?
-        }
+        Record::Blobs { blobs, .. } => bson::serialize_to_document(&BlobsRow::new(blobs, 0))?,
+        Record::DoomedBlobs(blobs) => bson::serialize_to_document(&DoomedRow::from(blobs.clone()))?,
+        Record::Image(media) => bson::serialize_to_document(&MediaRow::new(media))?,
         Record::Request(request) => request_document(request),
         Record::SetAside(aside) => bson::serialize_to_document(&SetAsideRow {
             consumer: aside.consumer.clone(),

@@ -5,6 +5,7 @@
 mod contract;
 mod fixture;
 mod impostor;
+mod older;
 mod opening;
 mod posts;
 mod processes;

@@ -12,7 +12,7 @@ use echo_domain::{
     Clock, Consumer, Hears, IdSource, Relay, Sealer,
     auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
     feed::{FeedKeeper, FeedService, Policy},
-    media::{self, BlobStore, ImagePipeline, MediaDesk, MediaKeeper, MediaService},
+    media::{self, BlobStore, ImagePipeline, MediaDesk, MediaKeeper, MediaService, StemSource},
     posts::{self, CachedPosts, Catalog, PostCatalog, PostKeeper, PostService},
     users::{self, CachedProfiles, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
 };
@@ -21,7 +21,7 @@ use echo_http::{
     Idempotency, Links, MediaApi, NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, ReadyPosts, Surroundings,
     UsersApi,
 };
-use echo_media::{FileBlobs, ImageThreads};
+use echo_media::{DiskRoom, FileBlobs, ImageThreads};
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     sync::{Semaphore, watch},
@@ -166,7 +166,7 @@ pub(crate) async fn stores(settings: &Settings, data: &DataDir) -> Result<Stores
     let records = Records::open(settings, data, echo_crypto::random_bytes()).await?;
     Ok(Stores {
         passwords: passwords()?,
-        media: Arc::new(MediaService::new(media_parts(data, &records, &clock)?)),
+        media: Arc::new(MediaService::new(media_parts(settings, data, &records, &clock)?)),
         records,
     })
 }
@@ -194,7 +194,7 @@ pub(crate) fn echo(
     let hears = [base.hears, vec![post_store.clone()]].concat();
     let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
 
-    let media_parts = media_parts(data, records, &clock)?;
+    let media_parts = media_parts(settings, data, records, &clock)?;
     let blobs = media_parts.blobs.clone();
     let media = Arc::new(MediaService::new(media_parts.clone()));
     let desk: Arc<dyn MediaDesk> = media.clone();
@@ -361,7 +361,7 @@ fn passwords() -> Result<Arc<dyn PasswordHasher>> {
     Ok(Arc::new(threads))
 }
 
-fn media_parts(data: &DataDir, records: &Records, clock: &Arc<dyn Clock>) -> Result<media::Parts> {
+fn media_parts(settings: &Settings, data: &DataDir, records: &Records, clock: &Arc<dyn Clock>) -> Result<media::Parts> {
     let folder = data.media();
     let blobs = FileBlobs::open(&folder).with_context(|| format!("cannot use {} for images", folder.display()))?;
     let pipeline = ImageThreads::new(cores(), IMAGE_QUEUE).context("cannot start the threads for images")?;
@@ -370,6 +370,9 @@ fn media_parts(data: &DataDir, records: &Records, clock: &Arc<dyn Clock>) -> Res
         blobs: Arc::new(blobs) as Arc<dyn BlobStore>,
         pipeline: Arc::new(pipeline) as Arc<dyn ImagePipeline>,
         clock: clock.clone(),
+        room: Arc::new(DiskRoom::new(&folder, settings.data.media_max_disk_percent)),
+        stems: Arc::new(StemSource::new(echo_crypto::random_bytes())),
+        quota: settings.data.media_quota(),
         doomed: Arc::default(),
     })
 }

@@ -96,7 +96,8 @@ async fn a_form_sent_again_with_another_boundary_is_the_same_request() {
     let app = TestApp::start().await;
     let ana = app.sign_up("ana").await;
     let key = unique("key");
-    let form = || Form::new().text_block(0, "look").image_block(1, png(20, 20));
+    let picture = png(20, 20);
+    let form = || Form::new().text_block(0, "look").image_block(1, picture.clone());
     assert_ne!(form().boundary(), form().boundary());
 
     let first = ana.post("/api/posts").form(form()).idempotency_key(&key).await.expect(201);

@@ -33,6 +33,8 @@ mod import_legacy;
 mod limits;
 mod media;
 mod media_keeper;
+mod media_orphans;
+mod media_usage;
 mod migrate;
 mod moving;
 mod on_mongodb;

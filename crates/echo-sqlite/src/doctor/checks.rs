@@ -23,10 +23,13 @@ pub(super) enum Mend {
     PurgePost,
     EraseTraces,
     RemovePost,
+    /// Unless something shows it.
+    RemoveImage,
     OpenProfile,
     RenameProfile,
     EraseProfile,
     IndexProfile,
+    RecountImages,
     /// The server does, as long as it runs.
     Server,
     /// A person has to decide.
@@ -179,7 +182,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check {
         name: "images-overdue",
         what: "images whose time was over more than ten minutes ago",
-        find: "SELECT id, lower(hex(id)) FROM media WHERE doomed = 0 AND expires < ?1 - 600000",
+        find: "SELECT id, lower(hex(id)) FROM media WHERE expires < ?1 - 600000",
         mend: Mend::Server,
     },
     Check {
@@ -197,6 +200,38 @@ pub(super) const CHECKS: &[Check] = &[
              WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM accounts WHERE accounts.id = account)"]),
     },
     Check {
+        name: "image-counts",
+        what: "sets of blobs whose count of images is wrong",
+        find: "SELECT digest, lower(hex(stem)) || ' says ' || kept || ', has ' || n FROM
+                 (SELECT digest, stem, images AS kept,
+                     (SELECT count(*) FROM media WHERE media.blobs = digest) AS n FROM blobs)
+             WHERE kept <> n OR n = 0",
+        mend: Mend::RecountImages,
+    },
+    Check {
+        name: "images-without-blobs",
+        what: "images of sets of blobs that are not there",
+        find: "SELECT blobs, lower(hex(id)) FROM media
+             WHERE blobs IS NOT NULL AND NOT EXISTS (SELECT 1 FROM blobs WHERE digest = media.blobs)",
+        mend: Mend::With(&["INSERT INTO blobs
+             SELECT blobs, unhex(substr(image ->> '$.location', 1, 24)), json_remove(image, '$.id', '$.alt'), bytes,
+                 (SELECT count(*) FROM media WHERE blobs = ?1)
+             FROM media WHERE blobs = ?1 LIMIT 1"]),
+    },
+    Check {
+        name: "account-bytes",
+        what: "people whose images count for something else than is kept",
+        find: "SELECT account, lower(hex(account)) || ' says ' || coalesce(bytes, 0) || ', has ' || coalesce(n, 0) FROM
+                 (SELECT account, sum(bytes) AS n FROM media GROUP BY account HAVING n > 0)
+                 FULL JOIN media_bytes USING (account)
+             WHERE n IS NOT bytes",
+        mend: Mend::With(&[
+            "DELETE FROM media_bytes WHERE account = ?1",
+            "INSERT INTO media_bytes SELECT account, sum(bytes) AS n FROM media WHERE account = ?1
+             GROUP BY account HAVING n > 0",
+        ]),
+    },
+    Check {
         name: "events-set-aside",
         what: "events that kept failing and were set aside",
         find: "SELECT position, consumer || ' ' || position || ': ' || reason FROM events_set_aside",
@@ -211,15 +246,12 @@ pub(super) const IMAGE_CHECKS: &[Check] = &[
         what: "images kept for what does not show them",
         find: concat!(
             "SELECT id, lower(hex(id)) || ' for ' || coalesce(holder, 'nothing') FROM media WHERE expires IS NULL
-                 AND doomed = 0 AND NOT ",
+                 AND NOT ",
             shown!(),
             " AND ('media', account) NOT IN pending
               AND (holder IS NULL OR ('media', unhex(substr(holder, instr(holder, ':') + 1))) NOT IN pending)"
         ),
-        mend: Mend::With(&[concat!(
-            "UPDATE media SET doomed = 1 WHERE id = ?1 AND expires IS NULL AND NOT ",
-            shown!()
-        )]),
+        mend: Mend::RemoveImage,
     },
     Check {
         name: "images-missing",
@@ -231,7 +263,7 @@ pub(super) const IMAGE_CHECKS: &[Check] = &[
                   UNION ALL
                   SELECT picture_media, 'profile ' || lower(hex(id)) FROM profiles
                   WHERE picture_media IS NOT NULL AND ('users', id) NOT IN pending)
-             WHERE NOT EXISTS (SELECT 1 FROM media WHERE id = wanted AND doomed = 0)",
+             WHERE NOT EXISTS (SELECT 1 FROM media WHERE id = wanted)",
         mend: Mend::Person,
     },
 ];

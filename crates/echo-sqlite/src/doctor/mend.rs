@@ -3,8 +3,9 @@
 use std::{error::Error as _, sync::Arc};
 
 use echo_domain::{
-    Error, Event, PostId, RawId, Result, Timestamp, UserId,
+    Error, Event, MediaId, PostId, RawId, Result, Timestamp, UserId,
     doctor::{Cure, Mended},
+    media::Digest,
     posts::PostStore,
     users::{Profile, ProfileChange, ProfileStore},
 };
@@ -13,7 +14,9 @@ use tokio::task::JoinSet;
 
 use crate::{
     Database, SqlitePosts, SqliteProfiles,
+    blobs::shown,
     error::Outcome,
+    media::{self, sets},
     sql::{Sql, key},
     users,
     writer::Tx,
@@ -111,6 +114,14 @@ async fn one(database: &Arc<Database>, mend: Mend, key: &Value, now: Timestamp) 
             let account = UserId(id(key)?);
             database.write("doctor.index", move |tx| users::index_again(tx, account)).await?;
         }
+        Mend::RecountImages => {
+            let digest = digest(key)?;
+            database.write("doctor.recount", move |tx| sets::recount(tx, digest)).await?;
+        }
+        Mend::RemoveImage => {
+            let image = MediaId(id(key)?);
+            database.write("doctor.remove", move |tx| remove_image(tx, image)).await?;
+        }
         Mend::PurgePost => while posts.purge(PostId(id(key)?), ROWS).await? > 0 {},
         Mend::EraseTraces => while posts.erase_traces(UserId(id(key)?), ROWS).await? > 0 {},
         Mend::EraseProfile => while profiles.erase(UserId(id(key)?), ROWS).await? > 0 {},
@@ -165,6 +176,18 @@ fn with(tx: &Tx<'_>, statements: &[&str], key: &Value) -> Outcome<()> {
         tx.prepare_cached(statement)?.execute([key])?;
     }
     Ok(())
+}
+
+fn remove_image(tx: &Tx<'_>, image: MediaId) -> Outcome<()> {
+    let unshown = concat!("SELECT 1 FROM media WHERE id = ?1 AND expires IS NULL AND NOT ", shown!());
+    if tx.prepare_cached(unshown)?.exists([key(image)])? { media::remove(tx, image) } else { Ok(()) }
+}
+
+fn digest(key: &Value) -> Result<Digest> {
+    match key {
+        Value::Blob(bytes) => bytes.as_slice().try_into().map(Digest::from_bytes).map_err(Error::internal),
+        _ => Err(Error::internal("what was found has no digest")),
+    }
 }
 
 fn id(key: &Value) -> Result<RawId> {

@@ -3,7 +3,7 @@
 use echo_domain::{
     Event, IdSource, PostId, RawId, Timestamp, UserId,
     auth::{Account, AccountStore, Email, PasswordHash, Role, State, Username},
-    media::{Holder, Image, Media, MediaStore},
+    media::{BlobSet, Digest, Holder, Image, MediaStore, Upload},
     posts::{Block, Comment, Content, Like, Post, PostStore},
     users::{Profile, ProfileChange, ProfileStore, Search},
 };
@@ -75,7 +75,7 @@ impl Small {
     /// How much there is of what mending may remove.
     async fn kept(&self) -> Vec<i64> {
         let sql = "SELECT (SELECT count(*) FROM posts NOT INDEXED), (SELECT count(*) FROM likes), (SELECT count(*) FROM comments),
-             (SELECT count(*) FROM media WHERE doomed = 0), (SELECT count(*) FROM profiles),
+             (SELECT count(*) FROM media), (SELECT count(*) FROM profiles),
              (SELECT count(*) FROM follows)";
         let row = |row: &Row<'_>| (0..6).map(|column| row.get(column)).collect();
         self.database.read("test.kept", move |conn| Ok(conn.query_row(sql, [], row)?)).await.unwrap()
@@ -116,17 +116,22 @@ async fn sign_up(database: &Arc<Database>, name: &str) -> UserId {
 }
 
 async fn keep_image(database: &Arc<Database>, account: UserId, holder: Holder) -> Image {
-    let image = Image {
-        id: IDS.next(NOW),
-        location: "a.webp".to_owned(),
+    let stem = IDS.next(NOW);
+    let blobs = BlobSet {
+        digest: Digest::unknown(stem),
+        stem,
+        location: format!("{stem}.webp"),
         width: 1,
         height: 1,
         blurhash: String::new(),
-        alt: String::new(),
         variants: Vec::new(),
+        bytes: Some(100),
     };
-    let media = Media { image: image.clone(), account, holder: Some(holder), expires: None };
-    SqliteMedia(database.clone()).add(&media).await.unwrap();
+    let upload = Upload { id: IDS.next(NOW), account, alt: String::new(), expires: NOW, blobs };
+    let store = SqliteMedia(database.clone());
+    let image = store.add(&upload, 1000).await.unwrap().image(upload.id, String::new());
+    store.claim(account, holder, &[image.id], Timestamp::from_millis(0), NOW).await.unwrap();
+    store.keep(holder, &[image.id]).await.unwrap();
     image
 }
 
@@ -162,6 +167,22 @@ async fn wrong_counts_are_recounted() {
     small.breaks("UPDATE post_total SET posts = 9", &[("post-total", 1)]).await;
     small.breaks("DELETE FROM post_total", &[("post-total", 1)]).await;
     small.breaks("UPDATE profiles SET followers = 5, following = 5", &[("follow-counts", 2)]).await;
+}
+
+#[tokio::test]
+async fn what_images_count_for_is_recounted() {
+    let small = Small::new().await;
+
+    small.breaks("UPDATE blobs SET images = images + 1", &[("image-counts", 2)]).await;
+    small.breaks("DELETE FROM blobs", &[("images-without-blobs", 2)]).await;
+    small.breaks("UPDATE media_bytes SET bytes = 7", &[("account-bytes", 1)]).await;
+    small.breaks("DELETE FROM media_bytes", &[("account-bytes", 1)]).await;
+    small.breaks("INSERT INTO media_bytes VALUES (x'00000000000000000000beef', 7)", &[("account-bytes", 1)]).await;
+    let unused = "INSERT INTO blobs SELECT unhex(hex(zeroblob(32))), x'00000000000000000000beef', shape, NULL, 0
+        FROM blobs LIMIT 1";
+    small.breaks(unused, &[("image-counts", 1)]).await;
+    let doomed = SqliteMedia(small.database.clone()).doomed(None, 10).await.unwrap();
+    assert_eq!(doomed.iter().map(|blobs| blobs.stem.to_string()).collect::<Vec<_>>(), ["00000000000000000000beef"]);
 }
 
 #[tokio::test]
@@ -250,8 +271,9 @@ async fn what_events_are_still_to_do_is_not_wrong() {
 #[tokio::test]
 async fn images_are_kept_for_what_shows_them_alone() {
     let small = Small::new().await;
-    let image =
-        "INSERT INTO media SELECT x'00000000000000000000beef', account, image, holder, NULL, 0 FROM media LIMIT 1";
+    let image = "INSERT INTO media SELECT x'00000000000000000000beef', account, image, holder, NULL,
+             unhex(hex(zeroblob(32))), 0 FROM media LIMIT 1;
+         INSERT INTO blobs SELECT unhex(hex(zeroblob(32))), x'00000000000000000000beef', shape, NULL, 1 FROM blobs LIMIT 1";
 
     small.sql(image).await;
     assert_eq!(small.findings().await, [("images-unshown", 1)]);
@@ -387,7 +409,12 @@ async fn what_mending_makes_wrong_is_mended_too() {
     let small = Small::new().await;
     // Opened anew, it has no follows counted.
     small.sql("DELETE FROM profiles WHERE id = :ana; DELETE FROM name_parts WHERE account = :ana").await;
-    small.sql("UPDATE media SET doomed = 1 WHERE holder LIKE 'profile:%'").await;
+    small
+        .sql(
+            "DELETE FROM media WHERE holder LIKE 'profile:%'; UPDATE media_bytes SET bytes = 100;
+             DELETE FROM blobs WHERE digest NOT IN (SELECT blobs FROM media)",
+        )
+        .await;
     assert_eq!(small.findings().await, [("accounts-without-profile", 1)]);
 
     assert_eq!(small.mend().await, [("follow-counts", 1), ("accounts-without-profile", 1)]);
@@ -400,7 +427,7 @@ async fn what_only_a_person_or_the_server_can_cure_is_told() {
     let small = Small::new().await;
     small
         .sql(
-            "DELETE FROM media; INSERT INTO events_set_aside VALUES ('media', 1, '{}', 'why not', 0);
+            "DELETE FROM media; DELETE FROM blobs; DELETE FROM media_bytes; INSERT INTO events_set_aside VALUES ('media', 1, '{}', 'why not', 0);
          INSERT INTO sessions VALUES (x'00', :ana, 0, 0, x'', '', 0, 5, NULL)",
         )
         .await;

@@ -6,7 +6,11 @@ use echo_domain::{
 };
 use rusqlite::{Connection, Result, Row};
 
-use crate::{media::media_of, posts::post_of, sql};
+use crate::{
+    media::{media_of, sets},
+    posts::post_of,
+    sql,
+};
 
 /// How rows are read, and what they are; the column `told` tells of one.
 struct Rows {
@@ -15,7 +19,7 @@ struct Rows {
     read: fn(&Row<'_>) -> Result<()>,
 }
 
-const ROWS: [Rows; 3] = [
+const ROWS: [Rows; 5] = [
     Rows {
         of: "post",
         select: "SELECT id, author, created, content, lower(hex(id)) AS told FROM posts",
@@ -23,8 +27,18 @@ const ROWS: [Rows; 3] = [
     },
     Rows {
         of: "image",
-        select: "SELECT image, account, holder, expires, lower(hex(id)) AS told FROM media",
+        select: "SELECT image, account, holder, expires, blobs, bytes, lower(hex(id)) AS told FROM media",
         read: |row| media_of(row).map(drop),
+    },
+    Rows {
+        of: "set of blobs",
+        select: "SELECT digest, stem, shape, bytes, lower(hex(stem)) AS told FROM blobs",
+        read: |row| sets::set_of(row).map(drop),
+    },
+    Rows {
+        of: "doomed set of blobs",
+        select: "SELECT stem, names, lower(hex(stem)) AS told FROM blobs_doomed",
+        read: |row| sets::doomed_of(row).map(drop),
     },
     Rows {
         of: "event",
@@ -55,7 +69,7 @@ pub(super) fn unreadable(conn: &Connection) -> Checked {
     }
     Checked {
         name: UNREADABLE,
-        what: "posts, images and events that cannot be read",
+        what: "posts, images, sets of blobs and events that cannot be read",
         wrong,
         examples,
         cure: Cure::Person,

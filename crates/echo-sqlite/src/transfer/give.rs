@@ -10,7 +10,7 @@ use crate::{
     auth::{account_of, session_of},
     error::{Failure, Outcome},
     events::confirmed_by_all,
-    media::media_of,
+    media::{media_of, sets},
     posts::{comment_of, like_of, post_of},
     sql::{self, Sql},
     users::profile_of,
@@ -30,7 +30,10 @@ const LIKES: &str = "SELECT id, post, user FROM likes WHERE (post, id) > (?1, ?2
 const COMMENTS: &str = "SELECT id, post, author, content, created FROM comments
      WHERE (post, id) > (?1, ?2) ORDER BY post, id LIMIT ?3";
 const BARRED_FROM_POSTS: &str = "SELECT user FROM posts_barred WHERE user > ?1 ORDER BY user LIMIT ?2";
-const IMAGES: &str = "SELECT image, account, holder, expires, doomed FROM media WHERE id > ?1 ORDER BY id LIMIT ?2";
+const BLOBS: &str = "SELECT digest, stem, shape, bytes, images FROM blobs WHERE digest > ?1 ORDER BY digest LIMIT ?2";
+const DOOMED_BLOBS: &str = "SELECT stem, names FROM blobs_doomed WHERE stem > ?1 ORDER BY stem LIMIT ?2";
+const IMAGES: &str = "SELECT image, account, holder, expires, blobs, bytes FROM media
+     WHERE id > ?1 ORDER BY id LIMIT ?2";
 const BARRED_FROM_MEDIA: &str = "SELECT account FROM media_barred WHERE account > ?1 ORDER BY account LIMIT ?2";
 const REQUESTS: &str = "SELECT key, fingerprint, seed, reply, begun FROM requests WHERE key > ?1 ORDER BY key LIMIT ?2";
 const SET_ASIDE: &str = "SELECT consumer, position, body, reason, at FROM events_set_aside
@@ -64,7 +67,9 @@ pub(super) fn page(
         Kind::Likes => two(LIKES, |row| Ok(Record::Like(like_of(row)?))),
         Kind::Comments => two(COMMENTS, |row| Ok(Record::Comment(comment_of(row)?))),
         Kind::BarredFromPosts => one(BARRED_FROM_POSTS, |row| Ok(Record::BarredFromPosts(sql::id(row, 0)?))),
-        Kind::Images => one(IMAGES, image),
+        Kind::Blobs => one(BLOBS, blobs),
+        Kind::DoomedBlobs => one(DOOMED_BLOBS, |row| Ok(Record::DoomedBlobs(sets::doomed_of(row)?))),
+        Kind::Images => one(IMAGES, |row| Ok(Record::Image(media_of(row)?))),
         Kind::BarredFromMedia => one(BARRED_FROM_MEDIA, |row| Ok(Record::BarredFromMedia(sql::id(row, 0)?))),
         Kind::Requests => one(REQUESTS, request),
         Kind::SetAside => two(SET_ASIDE, set_aside),
@@ -86,6 +91,8 @@ pub(super) fn count(conn: &Connection, consumers: &[&'static str], kind: Kind) -
         Kind::Likes => "likes",
         Kind::Comments => "comments",
         Kind::BarredFromPosts => "posts_barred",
+        Kind::Blobs => "blobs",
+        Kind::DoomedBlobs => "blobs_doomed",
         Kind::Images => "media",
         Kind::BarredFromMedia => "media_barred",
         Kind::Requests => "requests",
@@ -146,8 +153,8 @@ fn post(row: &Row<'_>) -> rusqlite::Result<Record> {
     Ok(Record::Post { post: post_of(row)?, likes: sql::count(row, 4)?, comments: sql::count(row, 5)? })
 }
 
-fn image(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record::Image { media: media_of(row)?, doomed: row.get(4)? })
+fn blobs(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record::Blobs { blobs: sets::set_of(row)?, images: sql::count(row, 4)? })
 }
 
 fn request(row: &Row<'_>) -> rusqlite::Result<Record> {

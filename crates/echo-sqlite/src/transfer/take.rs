@@ -3,7 +3,6 @@
 use echo_domain::{
     Timestamp,
     auth::Session,
-    media::Media,
     transfer::{Follow, Record, Request, SetAside},
     users::Profile,
 };
@@ -32,7 +31,9 @@ pub(super) fn add(tx: &Tx<'_>, record: &Record) -> Outcome<()> {
         Record::BarredFromPosts(user) => {
             done(tx.run("INSERT INTO posts_barred (user) VALUES (?1) ON CONFLICT DO NOTHING", [key(*user)]))
         }
-        Record::Image { media, doomed } => add_image(tx, media, *doomed),
+        Record::Blobs { blobs, .. } => media::sets::insert(tx, blobs),
+        Record::DoomedBlobs(blobs) => media::sets::doom(tx, blobs),
+        Record::Image(image) => media::insert(tx, image),
         Record::BarredFromMedia(user) => {
             done(tx.run("INSERT INTO media_barred (account) VALUES (?1) ON CONFLICT DO NOTHING", [key(*user)]))
         }
@@ -71,13 +72,6 @@ fn add_follow(tx: &Tx<'_>, Follow { id, follower, followee }: Follow) -> Outcome
     let sql = "INSERT INTO follows (id, follower, followee) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING";
     if tx.run(sql, [key(id), key(follower), key(followee)])? > 0 {
         users::count_follow(tx, follower, followee)?;
-    }
-    Ok(())
-}
-
-fn add_image(tx: &Tx<'_>, image: &Media, doomed: bool) -> Outcome<()> {
-    if media::insert(tx, image.clone())? && doomed {
-        tx.run("UPDATE media SET doomed = 1 WHERE id = ?1", [key(image.image.id)])?;
     }
     Ok(())
 }

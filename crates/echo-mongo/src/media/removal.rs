@@ -1,0 +1,84 @@
+//! Images go, and what is counted of them goes with them.
+
+use std::collections::BTreeMap;
+
+use bson::{Binary, Document, doc, oid::ObjectId};
+use echo_domain::MediaId;
+use futures_util::TryStreamExt;
+use serde::Deserialize;
+
+use crate::{
+    collections::{MEDIA, MEDIA_WRITERS},
+    documents::oids,
+    error::Outcome,
+    transaction::Tx,
+};
+
+use super::sets;
+
+/// Where an image is counted.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Placed {
+    #[serde(rename = "_id")]
+    id: ObjectId,
+    account: ObjectId,
+    #[serde(default)]
+    blobs: Option<Binary>,
+    #[serde(default)]
+    bytes: i64,
+}
+
+impl Placed {
+    /// Whose turn it is when it is removed.
+    pub(super) fn turns(&self) -> Vec<ObjectId> {
+        let digest = self.blobs.as_ref().and_then(|digest| digest.bytes.first_chunk::<12>());
+        [self.account].into_iter().chain(digest.map(|bytes| ObjectId::from_bytes(*bytes))).collect()
+    }
+}
+
+/// Removes the images that are there.
+pub(crate) async fn remove(mut tx: Tx<'_>, images: &[MediaId]) -> Outcome<()> {
+    let media = tx.mongo.collection::<Placed>(&MEDIA);
+    let asked = media.find(doc! { "_id": { "$in": oids(images) } });
+    let mut found = asked.projection(doc! { "account": 1, "blobs": 1, "bytes": 1 }).session(&mut *tx.session).await?;
+    let there: Vec<Placed> = found.stream(&mut *tx.session).try_collect().await?;
+    if there.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<_> = there.iter().map(|image| image.id).collect();
+    media.delete_many(doc! { "_id": { "$in": ids } }).session(&mut *tx.session).await?;
+    charge(&mut tx, &there, -1).await?;
+    sets::count_down(&mut tx, by_digest(&there)).await
+}
+
+/// Counts images that were added.
+pub(crate) async fn count_added(tx: &mut Tx<'_>, added: Vec<Document>) -> Outcome<()> {
+    let added: Vec<Placed> = added.into_iter().map(bson::deserialize_from_document).collect::<Result<_, _>>()?;
+    charge(tx, &added, 1).await?;
+    sets::count_up(tx, by_digest(&added)).await
+}
+
+/// Counts the images, `sign` times, for whoever uploaded them.
+async fn charge(tx: &mut Tx<'_>, images: &[Placed], sign: i64) -> Outcome<()> {
+    let mut charges = BTreeMap::<ObjectId, (i64, i64)>::new();
+    for image in images {
+        let (n_images, bytes) = charges.entry(image.account).or_default();
+        *n_images += sign;
+        *bytes += sign * image.bytes;
+    }
+    let writers = tx.mongo.collection::<Document>(&MEDIA_WRITERS);
+    for (account, (images, bytes)) in charges {
+        let change = doc! { "$inc": { "images": images, "bytes": bytes } };
+        writers.update_one(doc! { "_id": account }, change).upsert(true).session(&mut *tx.session).await?;
+    }
+    Ok(())
+}
+
+/// How many images there are of each set.
+fn by_digest(images: &[Placed]) -> BTreeMap<Vec<u8>, i64> {
+    let mut counts = BTreeMap::new();
+    for digest in images.iter().filter_map(|image| image.blobs.as_ref()) {
+        *counts.entry(digest.bytes.clone()).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,25 @@
+//! `echod media`
+
+mod usage;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use crate::config::Settings;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum MediaCommand {
+    /// Say what the room for images goes to: by what shows them, by age and by person
+    Usage(usage::UsageArgs),
+}
+
+/// Does it on whatever the settings say, whether or not it is being served.
+///
+/// # Errors
+/// In one line.
+pub(crate) fn run(settings: &Settings, command: &MediaCommand) -> Result<()> {
+    settings.check()?;
+    match command {
+        MediaCommand::Usage(asked) => usage::run(settings, asked),
+    }
+}

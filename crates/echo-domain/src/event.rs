@@ -107,17 +107,22 @@ impl Relay {
 
     async fn feed(relay: Arc<Self>, consumer: Arc<dyn Consumer>, mut stop: watch::Receiver<bool>) {
         let mut news = relay.log.news();
+        let mut answers = true;
         while !*stop.borrow() {
             // Seen before looking, so that news in between wakes us at once.
             news.mark_unchanged();
             let handled = relay.deliver(&*consumer, &mut stop).await;
-            if let Err(error) = &handled {
-                tracing::warn!(
+            // Once, not each second for as long as it lasts.
+            match &handled {
+                Err(error) if answers => tracing::warn!(
                     consumer = consumer.name(),
                     error = error as &dyn std::error::Error,
                     "events wait: the log does not answer"
-                );
+                ),
+                Ok(_) if !answers => tracing::info!(consumer = consumer.name(), "the log of events answers again"),
+                _ => {}
             }
+            answers = handled.is_ok();
             if !matches!(handled, Ok(n) if n > 0) {
                 tokio::select! {
                     Ok(()) = news.changed(), if handled.is_ok() => {}
@@ -159,6 +164,7 @@ impl Relay {
     /// nothing about the event: it waits.
     async fn insist(consumer: &dyn Consumer, event: &Event, stop: &mut watch::Receiver<bool>) -> Result<bool> {
         let (mut failures, mut pause) = (0, Duration::from_millis(100));
+        let mut was_outage = false;
         while !*stop.borrow() {
             let Err(error) = handled(consumer, event).await else { return Ok(true) };
             let is_outage = matches!(error, Error::Unavailable { .. } | Error::StorageFull);
@@ -166,12 +172,15 @@ impl Relay {
             if failures >= Self::ATTEMPTS {
                 return Err(error);
             }
-            tracing::warn!(
-                consumer = consumer.name(),
-                failures,
-                error = &error as &dyn std::error::Error,
-                "event will be tried again"
-            );
+            if !(is_outage && was_outage) {
+                tracing::warn!(
+                    consumer = consumer.name(),
+                    failures,
+                    error = &error as &dyn std::error::Error,
+                    "event will be tried again"
+                );
+            }
+            was_outage = is_outage;
             let longest = if is_outage { Self::POLL } else { Self::LONGEST_PAUSE };
             tokio::select! {
                 () = tokio::time::sleep(pause.min(longest)) => {}

@@ -98,6 +98,10 @@ impl Error {
         Self::Conflict(Refusal::new(code, message))
     }
 
+    pub fn over_quota(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::OverQuota(Refusal::new(code, message))
+    }
+
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::Internal(source.into())
     }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use crate::{Error, MediaId, Page, PageRequest, PostId, Refusal, Result, Stem, Timestamp, UserId};
+use crate::{Error, MediaId, Page, PageRequest, PostId, Result, Stem, Timestamp, UserId};
 
 use super::{BlobSet, Digest, Image};
 
@@ -145,5 +145,5 @@ pub trait MediaStore: Send + Sync {
 #[must_use]
 pub fn over_quota(quota: u64) -> Error {
     let message = format!("This account may keep {quota} bytes of images, and has no room for this: delete some first");
-    Error::OverQuota(Refusal::new("media_quota_exceeded", message))
+    Error::over_quota("media_quota_exceeded", message)
 }

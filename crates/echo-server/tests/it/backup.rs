@@ -245,7 +245,8 @@ async fn one_record_that_cannot_be_read_is_named_and_all_else_is_backed_up() {
     show(&ana).await;
     server.kill();
     let connection = rusqlite::Connection::open(server.data().join("echo.db")).unwrap();
-    let damage = "UPDATE media SET image = 'x' WHERE id = (SELECT min(id) FROM media) RETURNING lower(hex(id))";
+    let damage =
+        "UPDATE blobs SET shape = 'x' WHERE digest = (SELECT min(digest) FROM blobs) RETURNING lower(hex(stem))";
     let id: String = connection.query_row(damage, [], |row| row.get(0)).unwrap();
     drop(connection);
     let file = server.data().with_file_name("backup.tar");

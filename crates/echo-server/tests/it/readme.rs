@@ -191,7 +191,9 @@ fn rows(page: &str) -> impl Iterator<Item = Vec<String>> {
 /// The codes that use cases and stores refuse with: `Error::not_found("post_not_found", …)`.
 fn refusals(source: &str) -> BTreeSet<(u16, String)> {
     let mut codes = BTreeSet::new();
-    for (maker, status) in [("unauthenticated", 401), ("forbidden", 403), ("not_found", 404), ("conflict", 409)] {
+    let makers =
+        [("unauthenticated", 401), ("forbidden", 403), ("not_found", 404), ("conflict", 409), ("over_quota", 507)];
+    for (maker, status) in makers {
         for call in source.split(&format!("Error::{maker}(")).skip(1) {
             let code = call.trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'));
             let (code, _) = code.unwrap_or_else(|| panic!("Error::{maker} with a code that is not there to be read"));

@@ -10,6 +10,9 @@ mod held;
 mod limits;
 mod listing;
 mod pipeline;
+mod resize;
+mod strip;
+mod turn;
 
 pub use files::FileBlobs;
 pub use held::HeldBlobs;

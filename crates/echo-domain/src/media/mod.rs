@@ -11,7 +11,7 @@ mod service;
 mod store;
 
 pub use blob::{Blob, BlobStore};
-pub use image::{AltText, Encoded, Image, ImagePipeline, Picture, Processed, Variant};
+pub use image::{AltText, Encoded, Image, ImagePipeline, Picture, Processed, Purpose, Variant};
 pub use keeper::MediaKeeper;
 pub use service::{MediaDesk, MediaService, Parts};
 pub use store::{Holder, Media, MediaStore};

@@ -9,7 +9,7 @@ use tracing::instrument;
 
 use crate::{Clock, Error, MediaId, Page, PageRequest, Result, UserId};
 
-use super::{AltText, BlobStore, Encoded, Holder, Image, ImagePipeline, Media, MediaStore, Variant};
+use super::{AltText, BlobStore, Encoded, Holder, Image, ImagePipeline, Media, MediaStore, Purpose, Variant};
 
 /// The media area as its neighbours see it.
 #[async_trait]
@@ -19,7 +19,7 @@ pub trait MediaDesk: Send + Sync {
     /// # Errors
     /// [`crate::Error::TooLarge`] and [`crate::Error::Unsupported`] on `file`; [`crate::Error::Invalid`] on `alt`;
     /// [`crate::Error::StorageFull`].
-    async fn upload(&self, account: UserId, id: MediaId, bytes: Bytes, alt: &str) -> Result<Image>;
+    async fn upload(&self, account: UserId, id: MediaId, purpose: Purpose, bytes: Bytes, alt: &str) -> Result<Image>;
 
     /// Gives images of the account to `holder`, which is about to show them: all, or (then empty) none.
     async fn claim(&self, account: UserId, holder: Holder, images: &[MediaId]) -> Result<Vec<Image>>;
@@ -64,12 +64,14 @@ impl MediaService {
 #[async_trait]
 impl MediaDesk for MediaService {
     #[instrument(level = "debug", name = "media.upload", skip_all, fields(media.id = %id))]
-    async fn upload(&self, account: UserId, id: MediaId, bytes: Bytes, alt: &str) -> Result<Image> {
+    async fn upload(&self, account: UserId, id: MediaId, purpose: Purpose, bytes: Bytes, alt: &str) -> Result<Image> {
         let alt = AltText::parse(alt)?.into_string();
-        let processed = self.parts.pipeline.process(bytes).await?;
+        let processed = self.parts.pipeline.process(bytes, purpose).await?;
         let original = (format!("{id}.{}", processed.original.extension), processed.original);
-        let variant =
-            |(width, encoded): (u32, Encoded)| (width, format!("{id}-{width}.{}", encoded.extension), encoded);
+        let variant = |(width, encoded): (u32, Encoded)| {
+            let narrower = if width == processed.width { String::new() } else { format!("-{width}") };
+            (width, format!("{id}{narrower}.{}", encoded.extension), encoded)
+        };
         let variants: Vec<_> = processed.variants.into_iter().map(variant).collect();
         let image = Image {
             id,

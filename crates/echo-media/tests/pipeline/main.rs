@@ -4,6 +4,8 @@
 
 mod animations;
 mod hostile;
+mod photographs;
+mod profiles;
 mod stills;
 
 use std::io::Cursor;
@@ -11,7 +13,7 @@ use std::io::Cursor;
 use bytes::Bytes;
 use echo_domain::{
     Error, Result,
-    media::{ImagePipeline, Processed},
+    media::{ImagePipeline, Processed, Purpose},
 };
 use echo_media::ImageThreads;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, RgbaImage};
@@ -20,7 +22,15 @@ const RED: [u8; 3] = [220, 30, 40];
 const BLUE: [u8; 3] = [20, 60, 200];
 
 async fn process(upload: impl Into<Bytes>) -> Result<Processed> {
-    ImageThreads::new(1, 1).unwrap().process(upload.into()).await
+    ImageThreads::new(1, 1).unwrap().process(upload.into(), Purpose::Post).await
+}
+
+async fn process_for_profile(upload: impl Into<Bytes>) -> Result<Processed> {
+    ImageThreads::new(1, 1).unwrap().process(upload.into(), Purpose::Profile).await
+}
+
+fn widths(processed: &Processed) -> Vec<u32> {
+    processed.variants.iter().map(|(width, _)| *width).collect()
 }
 
 /// Red on the left half, blue on the right.

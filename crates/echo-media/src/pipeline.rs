@@ -9,7 +9,7 @@ use echo_domain::{
     media::{Encoded, ImagePipeline, Processed, Purpose},
     workers::Workers,
 };
-use image::{DynamicImage, ImageFormat, guess_format};
+use image::{ImageFormat, guess_format};
 
 use crate::{
     animation,
@@ -61,9 +61,9 @@ impl ImagePipeline for ImageThreads {
 fn for_post(upload: &[u8], budget: &Budget) -> Result<Processed> {
     // What the bytes say they are decides, not a name or a header.
     let (picture, original) = match guess_format(upload) {
-        Ok(ImageFormat::Jpeg) => with(decode::jpeg(upload)?, |picture| jpeg(upload, picture))?,
-        Ok(ImageFormat::Png) => with(decode::png(upload)?, |picture| encode::png(&picture.pixels))?,
-        Ok(ImageFormat::WebP) => with(decode::webp(upload)?, |picture| webp(&picture.pixels))?,
+        Ok(ImageFormat::Jpeg) => jpeg(upload)?,
+        Ok(ImageFormat::Png) => png(upload)?,
+        Ok(ImageFormat::WebP) => webp(upload)?,
         Ok(ImageFormat::Gif) => animation::rewrite(upload, budget)?,
         _ => return Err(limits::unsupported()),
     };
@@ -75,7 +75,7 @@ fn for_post(upload: &[u8], budget: &Budget) -> Result<Processed> {
     for copy in copies.iter().rev() {
         budget.check()?;
         let narrower = copy.width() < width;
-        let encoded = if narrower { encode::webp(copy, encode::COPY_QUALITY)? } else { webp(copy)? };
+        let encoded = encode::webp(copy, if narrower { encode::COPY_QUALITY } else { encode::ORIGINAL_QUALITY })?;
         if narrower || encoded.bytes.len() < original.bytes.len() {
             variants.push((copy.width(), encoded));
         }
@@ -83,21 +83,28 @@ fn for_post(upload: &[u8], budget: &Budget) -> Result<Processed> {
     Ok(Processed { original, width, height, blurhash, variants })
 }
 
-fn with(picture: Picture, encode: impl FnOnce(&Picture) -> Result<Encoded>) -> Result<(Picture, Encoded)> {
-    let encoded = encode(&picture)?;
+fn jpeg(upload: &[u8]) -> Result<(Picture, Encoded)> {
+    let picture = decode::jpeg(upload)?;
+    let encoded = match picture.as_it_was.then(|| strip::jpeg(upload)).flatten() {
+        Some(stripped) => stripped,
+        None => encode::jpeg(&picture.pixels, picture.orientation)?,
+    };
     Ok((picture, encoded))
 }
 
-/// The upload without what is not the picture, if nothing else has to change: as good as it was, and in no time.
-fn jpeg(upload: &[u8], picture: &Picture) -> Result<Encoded> {
-    match picture.as_it_was.then(|| strip::jpeg(upload)).flatten() {
-        Some(stripped) => Ok(Encoded { bytes: stripped.into(), extension: "jpg" }),
-        None => encode::jpeg(&picture.pixels, picture.orientation),
-    }
+fn png(upload: &[u8]) -> Result<(Picture, Encoded)> {
+    let picture = decode::png(upload)?;
+    let encoded = encode::png(&picture.pixels)?;
+    Ok((picture, encoded))
 }
 
-fn webp(pixels: &DynamicImage) -> Result<Encoded> {
-    encode::webp(pixels, encode::ORIGINAL_QUALITY)
+fn webp(upload: &[u8]) -> Result<(Picture, Encoded)> {
+    let picture = decode::webp(upload)?;
+    let encoded = match picture.as_it_was.then(|| strip::webp(upload)).flatten() {
+        Some(stripped) => stripped,
+        None => encode::webp(&picture.pixels, encode::ORIGINAL_QUALITY)?,
+    };
+    Ok((picture, encoded))
 }
 
 /// From the widest to the narrowest; at the end, what the blurhash is made of.
@@ -125,7 +132,7 @@ fn for_profile(upload: &[u8], budget: &Budget) -> Result<Processed> {
     let square = Picture::upright(resize::square(picture, PROFILE_SIDE)?);
     let original = match format {
         Ok(ImageFormat::Jpeg) => encode::jpeg(&square.pixels, square.orientation)?,
-        Ok(ImageFormat::WebP) => webp(&square.pixels)?,
+        Ok(ImageFormat::WebP) => encode::webp(&square.pixels, encode::ORIGINAL_QUALITY)?,
         // A GIF is a still image now, with as few colours as before.
         _ => encode::png(&square.pixels)?,
     };

@@ -1,4 +1,6 @@
-//! JPEGs without what is not the picture, their pixels as they were. ITU-T T.81, Annex B.
+//! Files without what is not the picture, their pixels as they were: as good, and in no time.
+
+use echo_domain::media::Encoded;
 
 const START: &[u8] = b"\xFF\xD8";
 /// A JFIF header that says only that colours are YCbCr: version 1.1, square pixels, no thumbnail.
@@ -8,8 +10,8 @@ const END: &[u8] = b"\xFF\xD9";
 /// The tables, the frame and the scans of a JPEG, up to its end marker, and no other byte.
 ///
 /// Nothing when there is anything about it that not every viewer takes the same way, or bytes where none belong: such a
-/// file is better encoded anew.
-pub(crate) fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
+/// file is better encoded anew. ITU-T T.81, Annex B.
+pub(crate) fn jpeg(bytes: &[u8]) -> Option<Encoded> {
     let mut rest = bytes.strip_prefix(START)?;
     let mut stripped = Vec::with_capacity(bytes.len());
     stripped.extend([START, HEADER].concat());
@@ -24,7 +26,7 @@ pub(crate) fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
             }
             0xD9 => {
                 stripped.extend(END);
-                return framed.then_some(stripped);
+                return framed.then(|| Encoded { bytes: stripped.into(), extension: "jpg" });
             }
             _ => {}
         }
@@ -49,6 +51,37 @@ pub(crate) fn jpeg(bytes: &[u8]) -> Option<Vec<u8>> {
         stripped.extend(whole);
         rest = &rest[whole.len()..];
     }
+}
+
+/// The still image in a WebP, and the transparency that goes with it; nothing when it is animated. RFC 9649 §2.
+pub(crate) fn webp(bytes: &[u8]) -> Option<Encoded> {
+    let mut chunks = bytes.get(12..)?;
+    let mut kept = b"RIFF\0\0\0\0WEBP".to_vec();
+    while let Some((head, rest)) = chunks.split_first_chunk::<8>() {
+        let [kind @ .., s0, s1, s2, s3] = head;
+        let size = usize::try_from(u32::from_le_bytes([*s0, *s1, *s2, *s3])).ok()?;
+        let data = rest.get(..size)?;
+        match kind {
+            // What is said to be in the file is, of what may be, the transparency.
+            b"VP8X" => {
+                kept.extend([b"VP8X\x0A\0\0\0", &[data.first()? & 0x10, 0, 0, 0][..], data.get(4..10)?].concat())
+            }
+            b"ALPH" | b"VP8 " | b"VP8L" => {
+                kept.extend(head.iter().chain(data));
+                // Chunks begin at even offsets.
+                kept.resize(kept.len().next_multiple_of(2), 0);
+            }
+            b"ANIM" | b"ANMF" => return None,
+            _ => {}
+        }
+        if matches!(kind, b"VP8 " | b"VP8L") {
+            let size = u32::try_from(kept.len() - 8).ok()?;
+            kept[4..8].copy_from_slice(&size.to_le_bytes());
+            return Some(Encoded { bytes: kept.into(), extension: "webp" });
+        }
+        chunks = rest.get(size.next_multiple_of(2)..)?;
+    }
+    None
 }
 
 /// Up to the next marker that is neither an escape nor a restart.
@@ -107,8 +140,8 @@ mod tests {
         [START, &segments.concat(), END].concat()
     }
 
-    fn stripped(segments: &[&[u8]]) -> Option<Vec<u8>> {
-        jpeg(&file(segments))
+    fn stripped(segments: &[&[u8]]) -> Option<bytes::Bytes> {
+        jpeg(&file(segments)).map(|file| file.bytes)
     }
 
     #[test]
@@ -116,7 +149,7 @@ mod tests {
         let tables = [b"\xFF\xDB\0\x43\0".as_slice(), &[1; 64], b"\xFF\xC4\0\x14\x10\x01", &[0; 15], &[7]].concat();
         let parts = [tables.as_slice(), b"\xFF\xDD\0\x04\0\x01", FRAME, SCAN];
 
-        assert_eq!(stripped(&parts), Some([START, HEADER, &parts.concat(), END].concat()));
+        assert_eq!(stripped(&parts), Some([START, HEADER, &parts.concat(), END].concat().into()));
     }
 
     #[test]
@@ -130,7 +163,7 @@ mod tests {
         ];
         let more = [&file(&[&others.concat(), FRAME, &others.concat(), SCAN])[..], b"more"].concat();
 
-        assert_eq!(jpeg(&more), stripped(&[FRAME, SCAN]));
+        assert_eq!(jpeg(&more).unwrap().bytes, stripped(&[FRAME, SCAN]).unwrap());
     }
 
     #[test]
@@ -155,5 +188,32 @@ mod tests {
         }
         assert_eq!(jpeg(&file(&[FRAME, SCAN])[..28]), None);
         assert_eq!(stripped(&[SCAN]), None);
+    }
+
+    fn riff(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+        let mut file = b"WEBP".to_vec();
+        for (kind, data) in chunks {
+            let size = u32::try_from(data.len()).unwrap().to_le_bytes();
+            file.extend([&kind[..], &size, data].concat());
+            file.resize(file.len().next_multiple_of(2), 0);
+        }
+        [b"RIFF", &u32::try_from(file.len()).unwrap().to_le_bytes()[..], &file].concat()
+    }
+
+    #[test]
+    fn of_a_webp_the_still_image_stays() {
+        let size = [9, 0, 0, 7, 0, 0];
+        let head = |flags: u8| [&[flags, 0, 0, 0], &size[..]].concat();
+        let metadata: [(_, &[u8]); 2] = [(b"EXIF", b"where"), (b"XMP ", b"who")];
+
+        let upload = riff(&[(b"VP8X", &head(0x3C)), metadata[0], (b"ALPH", b"abc"), (b"VP8 ", b"pixels"), metadata[1]]);
+
+        let expected = riff(&[(b"VP8X", &head(0x10)), (b"ALPH", b"abc"), (b"VP8 ", b"pixels")]);
+        assert_eq!(webp(&[&upload, &b"more"[..]].concat()).unwrap().bytes, expected);
+        let simple = riff(&[(b"VP8L", b"pixel")]);
+        assert_eq!(webp(&simple).unwrap().bytes, simple);
+        assert_eq!(webp(&riff(&[(b"VP8X", &head(2)), (b"ANIM", b"......"), (b"ANMF", b"...")])), None);
+        assert_eq!(webp(&riff(&[(b"VP8X", &head(0))])), None);
+        assert_eq!(webp(&simple[..simple.len() - 3]), None);
     }
 }

@@ -4,7 +4,7 @@ use anyhow::Result;
 use echo_domain::{
     Error, Event,
     auth::{Account, Email, PasswordHash, Role, State, Username},
-    media::Holder,
+    media::{Holder, Purpose},
     posts::{Block, Content, Post},
     users::{FOLLOWING_MAX, Profile},
 };

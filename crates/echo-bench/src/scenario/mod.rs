@@ -1,5 +1,6 @@
 //! What is measured: a file per kind of promise.
 
+mod image;
 mod login;
 mod memory;
 mod mixed;
@@ -7,6 +8,7 @@ mod reads;
 mod scale;
 mod start;
 mod timeline;
+mod uploads;
 mod writes;
 
 use anyhow::Result;
@@ -25,6 +27,10 @@ pub(crate) enum Scenario {
     Mixed,
     /// Sign-ins beside Argon2id alone, and reads while many sign in
     Login,
+    /// A photograph's upload, beside libvips, which makes the same copies
+    Image,
+    /// Reads while photographs are uploaded, beside reads alone
+    Uploads,
     /// What is in memory before, while and after people use it
     Memory,
     /// From the start of the process to the first answer
@@ -34,8 +40,18 @@ pub(crate) enum Scenario {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 8] =
-        [Self::Reads, Self::Scale, Self::Writes, Self::Mixed, Self::Login, Self::Memory, Self::Start, Self::Timeline];
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Reads,
+        Self::Scale,
+        Self::Writes,
+        Self::Mixed,
+        Self::Login,
+        Self::Image,
+        Self::Uploads,
+        Self::Memory,
+        Self::Start,
+        Self::Timeline,
+    ];
 
     /// Whether it runs `echod`.
     pub(crate) const fn needs_echod(self) -> bool {
@@ -51,6 +67,8 @@ impl Scenario {
             Self::Writes => writes::run(bench),
             Self::Mixed => mixed::run(bench),
             Self::Login => login::run(bench),
+            Self::Image => image::run(bench),
+            Self::Uploads => uploads::run(bench),
             Self::Memory => memory::run(bench),
             Self::Start => start::run(bench),
             Self::Timeline => timeline::run(),

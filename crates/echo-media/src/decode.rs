@@ -65,10 +65,16 @@ fn decode(mut decoder: impl ImageDecoder) -> Result<Picture> {
     limits::check_size(width, height)?;
     decoder.set_limits(decoder_limits()).map_err(refused)?;
     // Metadata that cannot be read is no reason to refuse the pixels.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let orientation = orientation(decoder.exif_metadata().unwrap_or_default().as_deref());
     let profile = decoder.icc_profile().unwrap_or_default();
     let pixels = DynamicImage::from_decoder(decoder).map_err(refused)?;
     Ok(Picture::new(pixels, profile.as_deref(), orientation))
+}
+
+/// Some write EXIF to a WebP or PNG with the header that only a JPEG has before it.
+fn orientation(exif: Option<&[u8]>) -> Orientation {
+    let exif = exif.map(|exif| exif.strip_prefix(b"Exif\0\0").unwrap_or(exif));
+    exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms)
 }
 
 fn decoder_limits() -> Limits {
@@ -94,8 +100,7 @@ pub(crate) fn png(bytes: &[u8]) -> Result<Picture> {
     let told = reader.next_frame(&mut pixels).map_err(refused_png)?;
     // What is said of the picture may come after it; if it cannot be read, the picture can.
     let _ = reader.finish();
-    let exif = reader.info().exif_metadata.as_deref();
-    let orientation = exif.and_then(Orientation::from_exif_chunk).unwrap_or(Orientation::NoTransforms);
+    let orientation = orientation(reader.info().exif_metadata.as_deref());
     let pixels = png_pixels(&told, pixels).ok_or_else(limits::unsupported)?;
     Ok(Picture::new(pixels, reader.info().icc_profile.as_deref(), orientation).turned())
 }

@@ -64,7 +64,7 @@ pub(crate) fn webp(bytes: &[u8]) -> Option<Encoded> {
         match kind {
             // What is said to be in the file is, of what may be, the transparency.
             b"VP8X" => {
-                kept.extend([b"VP8X\x0A\0\0\0", &[data.first()? & 0x10, 0, 0, 0][..], data.get(4..10)?].concat())
+                kept.extend([b"VP8X\x0A\0\0\0", &[data.first()? & 0x10, 0, 0, 0][..], data.get(4..10)?].concat());
             }
             b"ALPH" | b"VP8 " | b"VP8L" => {
                 kept.extend(head.iter().chain(data));

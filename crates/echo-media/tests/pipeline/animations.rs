@@ -21,7 +21,7 @@ fn gif(frames: usize, repeat: Repeat) -> Vec<u8> {
 }
 
 /// Delay, place and size, disposal and pixels of each frame.
-fn frames(bytes: &[u8]) -> Vec<(u16, [u16; 4], DisposalMethod, Vec<u8>)> {
+pub(crate) fn frames(bytes: &[u8]) -> Vec<(u16, [u16; 4], DisposalMethod, Vec<u8>)> {
     let decoder = DecodeOptions::new().read_info(bytes).unwrap();
     let told = |f: Frame<'_>| (f.delay, [f.left, f.top, f.width, f.height], f.dispose, f.buffer.to_vec());
     decoder.into_iter().map(|frame| told(frame.unwrap())).collect()

@@ -6,6 +6,7 @@ mod animations;
 mod hostile;
 mod photographs;
 mod profiles;
+mod samples;
 mod stills;
 
 use std::io::Cursor;
@@ -62,7 +63,7 @@ fn assert_near(image: &RgbaImage, (x, y): (u32, u32), [r, g, b]: [u8; 3]) {
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
+    memchr::memmem::find(bytes, part).is_some()
 }
 
 /// Whether the upload was refused as no image, or a damaged one.

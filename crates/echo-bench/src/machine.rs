@@ -57,7 +57,17 @@ pub(crate) fn cores() -> usize {
 /// When it is gone.
 pub(crate) fn cpu(process: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).context("the server is gone")?;
-    let ticks = ticks(&stat).context("/proc/PID/stat is not as proc(5) says")?;
+    let ticks = ticks(&stat, OWN).context("/proc/PID/stat is not as proc(5) says")?;
+    Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+}
+
+/// The processor time of the processes that this one started and that have ended.
+///
+/// # Errors
+/// Where there is no `/proc`.
+pub(crate) fn cpu_of_children() -> Result<Duration> {
+    let stat = fs::read_to_string("/proc/self/stat").context("the bench needs Linux")?;
+    let ticks = ticks(&stat, CHILDREN).context("/proc/PID/stat is not as proc(5) says")?;
     Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
 }
 
@@ -71,9 +81,13 @@ pub(crate) fn memory(process: u32) -> Result<(u64, u64)> {
     Ok((bytes("VmRSS")?, bytes("VmHWM")?))
 }
 
-/// utime and stime. The name before them, in brackets, may have spaces.
-fn ticks(stat: &str) -> Option<u64> {
-    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
+/// Where `/proc/PID/stat` has utime and stime, and cutime and cstime, behind the name.
+const OWN: usize = 11;
+const CHILDREN: usize = 13;
+
+/// The user and system time at this place. The name before, in brackets, may have spaces.
+fn ticks(stat: &str, at: usize) -> Option<u64> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(at);
     let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     Some(user + system)
 }
@@ -121,8 +135,9 @@ mod tests {
 
     #[test]
     fn processor_time_is_found_behind_any_name() {
-        assert_eq!(ticks("7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 9 0 1 2 3"), Some(300));
-        assert_eq!(ticks("7 (echod) S 1"), None);
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 30 10 20 0 9 0 1 2 3";
+        assert_eq!((ticks(stat, OWN), ticks(stat, CHILDREN)), (Some(300), Some(40)));
+        assert_eq!(ticks("7 (echod) S 1", OWN), None);
     }
 
     #[test]

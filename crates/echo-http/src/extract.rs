@@ -8,11 +8,13 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 use echo_domain::{Clock, Error, IdSource, MalformedId, RawId, auth::Viewer};
+use http_body_util::{BodyExt, Limited};
 use serde::de::DeserializeOwned;
 
 use crate::{
     caller::Caller,
     error::{ApiError, ApiResult},
+    gather::Gathered,
     room,
 };
 
@@ -136,16 +138,23 @@ pub(crate) async fn read_body(request: Request, limit: usize) -> ApiResult<Bytes
     let (parts, body) = request.into_parts();
     let signed_in = Caller::of(&parts.extensions).viewer().is_ok_and(|viewer| viewer.is_some());
     let limit = if signed_in { limit } else { limit.min(ANONYMOUS_LIMIT) };
-    room::take(&parts.extensions, &parts.headers, limit)?;
-    let bytes = axum::body::to_bytes(body, limit).await.map_err(|error| {
-        if crate::multipart::is_length_limit(&error) {
-            ApiError::BodyTooLarge { limit }
-        } else {
-            ApiError::malformed("body", "ended before it was complete")
-        }
-    })?;
+    let most = room::take(&parts.extensions, &parts.headers, limit)?;
+    let mut body = Limited::new(body, limit);
+    let mut gathered = Gathered::new(most);
+    while let Some(frame) = body.frame().await.transpose().map_err(|error| unreadable(&*error, limit))? {
+        // Trailers are of no interest.
+        gathered.push(frame.into_data().unwrap_or_default());
+    }
     Caller::of(&parts.extensions).still_in()?;
-    Ok(bytes)
+    Ok(gathered.into_bytes())
+}
+
+fn unreadable(error: &(dyn std::error::Error + 'static), limit: usize) -> ApiError {
+    if crate::multipart::is_length_limit(error) {
+        ApiError::BodyTooLarge { limit }
+    } else {
+        ApiError::malformed("body", "ended before it was complete")
+    }
 }
 
 /// Names the field that is to blame; serde names a missing one only in its message.

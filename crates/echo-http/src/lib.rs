@@ -8,6 +8,7 @@ mod etag;
 mod export;
 mod extract;
 mod feed;
+mod gather;
 mod hear_out;
 mod idempotency;
 mod limits;

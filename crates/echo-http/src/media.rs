@@ -10,7 +10,7 @@ use axum::{
 };
 use echo_domain::{
     Error, MediaId,
-    media::{Blob, BlobStore, Image, MediaDesk, Picture, Variant},
+    media::{Blob, BlobStore, Image, MediaDesk, Picture, Purpose, Variant},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -72,7 +72,7 @@ async fn upload(
 ) -> ApiResult<Reply<UploadedBody>> {
     let alt = form.take_text("alt")?.unwrap_or_default();
     let file = form.take_file("file").ok_or_else(|| ApiError::malformed("file", "must be the file of an image"))?;
-    let image = api.media.upload(viewer.id, id, file, &alt).await?;
+    let image = api.media.upload(viewer.id, id, Purpose::Post, file, &alt).await?;
     Ok(Reply::created("Image uploaded successfully", UploadedBody::new(image, &api.links)))
 }
 

@@ -15,6 +15,7 @@ use crate::{
     caller::Caller,
     error::{ApiError, ApiResult},
     extract::media_type,
+    gather::Gathered,
     room,
 };
 
@@ -42,7 +43,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         if !is_form(request.headers()) {
             return Err(ApiError::WrongContentType { expected: "multipart/form-data" });
         }
-        room::take(request.extensions(), request.headers(), FORM_LIMIT)?;
+        let most = room::take(request.extensions(), request.headers(), FORM_LIMIT)?.min(FILE_LIMIT);
         let caller = Caller::of(request.extensions()).clone();
         let mut multipart = Multipart::from_request(request, state)
             .await
@@ -53,7 +54,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
             if parts.len() >= PARTS_LIMIT {
                 return Err(ApiError::malformed("body", format!("must have at most {PARTS_LIMIT} parts")));
             }
-            let part = Part { is_file: field.file_name().is_some(), bytes: read(field, &name).await? };
+            let part = Part { is_file: field.file_name().is_some(), bytes: read(field, &name, most).await? };
             if parts.insert(name.clone(), part).is_some() {
                 return Err(ApiError::malformed(name, "must be there once"));
             }
@@ -88,16 +89,17 @@ impl Part {
     }
 }
 
-async fn read(mut field: Field<'_>, name: &str) -> ApiResult<Bytes> {
-    let mut bytes = Vec::new();
+/// What comes in is counted as it does: too much is refused before the rest is sent.
+async fn read(mut field: Field<'_>, name: &str, most: usize) -> ApiResult<Bytes> {
+    let mut gathered = Gathered::new(most);
     while let Some(chunk) = field.chunk().await.map_err(|error| unreadable(&error))? {
-        if bytes.len() + chunk.len() > FILE_LIMIT {
+        if gathered.len() + chunk.len() > FILE_LIMIT {
             let error = FieldError::new(name.to_owned(), format!("must have at most {FILE_LIMIT} bytes"));
             return Err(Error::TooLarge(error).into());
         }
-        bytes.extend_from_slice(&chunk);
+        gathered.push(chunk);
     }
-    Ok(bytes.into())
+    Ok(gathered.into_bytes())
 }
 
 fn unreadable(error: &axum::extract::multipart::MultipartError) -> ApiError {

@@ -40,22 +40,23 @@ struct Place {
     taken: Arc<Mutex<Vec<OwnedSemaphorePermit>>>,
 }
 
-/// Takes room for a body of at most `limit` bytes, as many as it announces, for as long as the request lasts.
+/// Takes room for a body of at most `limit` bytes, as many as it announces, for as long as the request lasts. Tells how
+/// many that are.
 ///
 /// # Errors
 /// 413 when it announces more; 503 when there is no room now.
-pub(crate) fn take(extensions: &Extensions, headers: &HeaderMap, limit: usize) -> ApiResult<()> {
+pub(crate) fn take(extensions: &Extensions, headers: &HeaderMap, limit: usize) -> ApiResult<usize> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
     let bytes: usize = announced.unwrap_or(limit);
     if bytes > limit {
         return Err(ApiError::BodyTooLarge { limit });
     }
-    let Some(place) = extensions.get::<Place>() else { return Ok(()) };
+    let Some(place) = extensions.get::<Place>() else { return Ok(bytes) };
     let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
     let mut taken = place.taken.lock().unwrap_or_else(PoisonError::into_inner);
     // Read once, whether by what remembers requests or by the handler.
     if taken.is_empty() {
         taken.push(place.room.0.clone().try_acquire_many_owned(units).map_err(|_| ApiError::Overloaded)?);
     }
-    Ok(())
+    Ok(bytes)
 }

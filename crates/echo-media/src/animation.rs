@@ -2,15 +2,18 @@
 
 use echo_domain::{Error, Result, media::Encoded};
 use gif::{DecodeOptions, Encoder, Frame};
-use image::{DynamicImage, RgbaImage};
+use image::RgbaImage;
 
-use crate::limits;
+use crate::{
+    decode::Picture,
+    limits::{self, Budget},
+};
 
 /// The first frame, and the file anew: its frames and how often they repeat, without comments and the like.
 ///
 /// # Errors
 /// [`Error::TooLarge`] and [`Error::Unsupported`].
-pub(crate) fn rewrite(upload: &[u8]) -> Result<(DynamicImage, Encoded)> {
+pub(crate) fn rewrite(upload: &[u8], budget: &Budget) -> Result<(Picture, Encoded)> {
     check(upload)?;
     let decoder = options().read_info(upload).map_err(damaged)?;
     let (width, height) = (decoder.width(), decoder.height());
@@ -20,6 +23,7 @@ pub(crate) fn rewrite(upload: &[u8]) -> Result<(DynamicImage, Encoded)> {
 
     let mut first = None;
     for frame in decoder {
+        budget.check()?;
         let mut frame = frame.map_err(damaged)?;
         if first.is_none() {
             let palette = frame.palette.as_deref().unwrap_or(&global_palette);
@@ -31,7 +35,7 @@ pub(crate) fn rewrite(upload: &[u8]) -> Result<(DynamicImage, Encoded)> {
     }
     let first = first.ok_or_else(limits::unsupported)?;
     let bytes = encoder.into_inner().map_err(Error::internal)?;
-    Ok((first.into(), Encoded { bytes: bytes.into(), extension: "gif" }))
+    Ok((Picture::upright(first.into()), Encoded { bytes: bytes.into(), extension: "gif" }))
 }
 
 /// Reads what the file says of its size, skipping all pixels: a few bytes of those may stand for millions.

@@ -31,13 +31,31 @@ pub(crate) fn jpeg_is_sound(bytes: &[u8]) -> bool {
     false
 }
 
+/// Whether a PNG reaches its last chunk: most of one that was cut short would be decoded before that shows.
+/// PNG specification, 5.3.
+pub(crate) fn png_is_sound(bytes: &[u8]) -> bool {
+    let mut chunks = bytes.get(8..).unwrap_or_default();
+    while let Some((length, rest)) = chunks.split_first_chunk::<4>() {
+        if rest.starts_with(b"IEND") {
+            return true;
+        }
+        // Its name and its checksum.
+        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX).saturating_add(8);
+        chunks = rest.get(length..).unwrap_or_default();
+    }
+    false
+}
+
 /// Looks at each lossy bitstream in a WebP: the decoder makes room for what it says before it compares that with
 /// the size that the file declares. RFC 9649 §2, RFC 6386 §9.1.
 ///
 /// # Errors
-/// [`echo_domain::Error::TooLarge`] when one of them is.
+/// [`echo_domain::Error::TooLarge`] when one of them is; [`echo_domain::Error::Unsupported`] when the file was cut short.
 pub(crate) fn check_webp(bytes: &[u8]) -> Result<()> {
-    check_chunks(bytes.get(12..).unwrap_or_default())
+    let declared = bytes.get(4..8).and_then(|size| size.first_chunk()).map(|size| u32::from_le_bytes(*size));
+    let declared = declared.and_then(|size| usize::try_from(size).ok()?.checked_add(8));
+    let whole = declared.and_then(|size| bytes.get(12..size)).ok_or_else(limits::unsupported)?;
+    check_chunks(whole)
 }
 
 fn check_chunks(mut chunks: &[u8]) -> Result<()> {

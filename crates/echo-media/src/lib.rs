@@ -10,7 +10,10 @@ mod held;
 mod limits;
 mod listing;
 mod pipeline;
+mod resize;
 mod room;
+mod strip;
+mod turn;
 
 pub use files::FileBlobs;
 pub use held::HeldBlobs;

@@ -1,6 +1,9 @@
 //! What Echo takes, and how it refuses the rest.
 
+use std::time::Duration;
+
 use echo_domain::{Error, FieldError};
+use rustix::time::{ClockId, clock_gettime};
 
 /// Longest upload, in bytes.
 pub(crate) const BYTES: usize = 10 << 20;
@@ -8,12 +11,44 @@ pub(crate) const BYTES: usize = 10 << 20;
 pub(crate) const PIXELS: u64 = 40_000_000;
 /// Longest side, in pixels.
 pub(crate) const SIDE: u32 = 16_384;
-/// Most memory for a decoded image, in bytes: [`PIXELS`] at 8 bits a channel, with alpha and some room.
+/// Most memory for a decoder, in bytes: [`PIXELS`] at 8 bits a channel, with alpha and some room.
 pub(crate) const MEMORY: u64 = 200 << 20;
+/// Most memory for what a PNG says beside its pixels, in bytes: profiles are deflated.
+pub(crate) const METADATA: usize = 8 << 20;
 /// Most frames of an animation.
 pub(crate) const FRAMES: usize = 500;
 /// Most pixels of an animation, in all of its frames together.
 pub(crate) const FRAME_PIXELS: u64 = 400_000_000;
+
+/// Longest that one image may take, in processor time: how busy the machine is makes no difference.
+const TIME: Duration = Duration::from_secs(60);
+
+/// How much of [`TIME`] is left, for the thread that started it.
+pub(crate) struct Budget {
+    until: Duration,
+}
+
+impl Budget {
+    pub(crate) fn start() -> Self {
+        Self { until: processor_time() + TIME }
+    }
+
+    /// To be asked between steps that are bounded by themselves.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] when nothing is left.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if processor_time() > self.until {
+            Err(too_large("must not take longer than a minute to decode"))
+        } else {
+            Ok(())
+        }
+    }
+}
+
+fn processor_time() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
+}
 
 /// # Errors
 /// [`Error::TooLarge`] beyond [`PIXELS`] or [`SIDE`]; [`Error::Unsupported`] without any pixels.
@@ -37,6 +72,10 @@ pub(crate) fn too_many_pixels() -> Error {
 
 pub(crate) fn too_much_animation() -> Error {
     too_large("must not have more than 500 frames, nor more than 400 megapixels in all of them together")
+}
+
+pub(crate) fn too_much_metadata() -> Error {
+    too_large("must not have more than 8 MiB of metadata")
 }
 
 pub(crate) fn unsupported() -> Error {

@@ -6,15 +6,24 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use echo_domain::{
     Result,
-    media::{Encoded, ImagePipeline, Processed},
+    media::{Encoded, ImagePipeline, Processed, Purpose},
     workers::Workers,
 };
-use image::{DynamicImage, ImageFormat, guess_format};
+use image::{ImageFormat, guess_format};
 
-use crate::{animation, decode, encode, limits};
+use crate::{
+    animation,
+    decode::{self, Picture},
+    encode,
+    limits::{self, Budget},
+    resize, strip,
+};
 
-/// The widths of the smaller copies, in pixels. Each is made of images that are wider.
-const VARIANT_WIDTHS: [u32; 1] = [640];
+/// The widths of the narrower copies, in pixels. Each is made of images that are wider.
+const WIDTHS: [u32; 3] = [1280, 640, 320];
+
+/// The longest side of a profile's picture, in pixels.
+const PROFILE_SIDE: u32 = 400;
 
 /// Processes images on threads of its own, which give way to those that serve requests.
 pub struct ImageThreads {
@@ -23,8 +32,6 @@ pub struct ImageThreads {
 
 impl ImageThreads {
     /// Processes `threads` images at a time while up to `queue` more wait.
-    ///
-    /// An image of 40 megapixels takes up to half a gibibyte while it is encoded; most take a few mebibytes.
     ///
     /// # Errors
     /// When the system gives no more threads.
@@ -39,38 +46,98 @@ impl ImageThreads {
 
 #[async_trait]
 impl ImagePipeline for ImageThreads {
-    async fn process(&self, upload: Bytes) -> Result<Processed> {
+    async fn process(&self, upload: Bytes, purpose: Purpose) -> Result<Processed> {
         if upload.len() > limits::BYTES {
             return Err(limits::too_many_bytes());
         }
-        self.workers.run(move |()| process(&upload)).await?
+        let process = match purpose {
+            Purpose::Post => for_post,
+            Purpose::Profile => for_profile,
+        };
+        self.workers.run(move |()| process(&upload, &Budget::start())).await?
     }
 }
 
-/// What the bytes say they are decides, not a name or a header.
-fn process(upload: &[u8]) -> Result<Processed> {
-    let (image, original) = match guess_format(upload) {
-        Ok(ImageFormat::Jpeg) => with(decode::jpeg(upload)?, encode::jpeg)?,
-        Ok(ImageFormat::Png) => with(decode::png(upload)?, encode::png)?,
-        Ok(ImageFormat::WebP) => with(decode::webp(upload)?, |image| encode::webp(image, encode::ORIGINAL_QUALITY))?,
-        Ok(ImageFormat::Gif) => animation::rewrite(upload)?,
+fn for_post(upload: &[u8], budget: &Budget) -> Result<Processed> {
+    // What the bytes say they are decides, not a name or a header.
+    let (picture, original) = match guess_format(upload) {
+        Ok(ImageFormat::Jpeg) => jpeg(upload)?,
+        Ok(ImageFormat::Png) => png(upload)?,
+        Ok(ImageFormat::WebP) => webp(upload)?,
+        Ok(ImageFormat::Gif) => animation::rewrite(upload, budget)?,
         _ => return Err(limits::unsupported()),
     };
-    Ok(Processed {
-        original,
-        width: image.width(),
-        height: image.height(),
-        blurhash: encode::blurhash(&image)?,
-        variants: variants(&image)?,
-    })
+    budget.check()?;
+    let (width, height) = picture.size();
+    let mut copies = resize::ladder(picture, &sizes_of_copies((width, height), &original))?;
+    let blurhash = copies.pop().map(encode::blurhash).transpose()?.unwrap_or_default();
+    let mut variants = Vec::new();
+    for copy in copies.iter().rev() {
+        budget.check()?;
+        let narrower = copy.width() < width;
+        let encoded = encode::webp(copy, if narrower { encode::COPY_QUALITY } else { encode::ORIGINAL_QUALITY })?;
+        if narrower || encoded.bytes.len() < original.bytes.len() {
+            variants.push((copy.width(), encoded));
+        }
+    }
+    Ok(Processed { original, width, height, blurhash, variants })
 }
 
-fn with(image: DynamicImage, encode: impl FnOnce(&DynamicImage) -> Result<Encoded>) -> Result<(DynamicImage, Encoded)> {
-    let encoded = encode(&image)?;
-    Ok((image, encoded))
+fn jpeg(upload: &[u8]) -> Result<(Picture, Encoded)> {
+    let picture = decode::jpeg(upload)?;
+    let encoded = match picture.as_it_was.then(|| strip::jpeg(upload)).flatten() {
+        Some(stripped) => stripped,
+        None => encode::jpeg(&picture.pixels, picture.orientation)?,
+    };
+    Ok((picture, encoded))
 }
 
-fn variants(image: &DynamicImage) -> Result<Vec<(u32, Encoded)>> {
-    let narrower = VARIANT_WIDTHS.into_iter().filter(|width| *width < image.width());
-    narrower.map(|width| Ok((width, encode::variant(image, width)?))).collect()
+fn png(upload: &[u8]) -> Result<(Picture, Encoded)> {
+    let picture = decode::png(upload)?;
+    let encoded = encode::png(&picture.pixels)?;
+    Ok((picture, encoded))
+}
+
+fn webp(upload: &[u8]) -> Result<(Picture, Encoded)> {
+    let picture = decode::webp(upload)?;
+    let encoded = match picture.as_it_was.then(|| strip::webp(upload)).flatten() {
+        Some(stripped) => stripped,
+        None => encode::webp(&picture.pixels, encode::ORIGINAL_QUALITY)?,
+    };
+    Ok((picture, encoded))
+}
+
+/// From the widest to the narrowest; at the end, what the blurhash is made of.
+fn sizes_of_copies((width, height): (u32, u32), original: &Encoded) -> Vec<(u32, u32)> {
+    // Of the same width, for those who take WebP instead of an older format.
+    let same = matches!(original.extension, "jpg" | "png") && width <= WIDTHS[0] && height <= encode::WEBP_SIDE;
+    let widths = same.then_some(width).into_iter().chain(WIDTHS.into_iter().filter(|narrower| *narrower < width));
+    let size = |narrower| {
+        let lower = u64::from(height) * u64::from(narrower) / u64::from(width);
+        (narrower, u32::try_from(lower.max(1)).unwrap_or(u32::MAX))
+    };
+    widths.map(size).chain([encode::BLURHASH_SIZE]).collect()
+}
+
+fn for_profile(upload: &[u8], budget: &Budget) -> Result<Processed> {
+    let format = guess_format(upload);
+    let picture = match format {
+        Ok(ImageFormat::Jpeg) => decode::jpeg(upload)?,
+        Ok(ImageFormat::Png) => decode::png(upload)?,
+        Ok(ImageFormat::WebP) => decode::webp(upload)?,
+        Ok(ImageFormat::Gif) => animation::rewrite(upload, budget)?.0,
+        _ => return Err(limits::unsupported()),
+    };
+    budget.check()?;
+    let square = Picture::upright(resize::square(picture, PROFILE_SIDE)?);
+    let original = match format {
+        Ok(ImageFormat::Jpeg) => encode::jpeg(&square.pixels, square.orientation)?,
+        Ok(ImageFormat::WebP) => encode::webp(&square.pixels, encode::ORIGINAL_QUALITY)?,
+        // A GIF is a still image now, with as few colours as before.
+        _ => encode::png(&square.pixels)?,
+    };
+    let (width, height) = square.size();
+    let tiny = resize::ladder(square, &[encode::BLURHASH_SIZE])?.pop();
+    let blurhash = tiny.map(encode::blurhash).transpose()?.unwrap_or_default();
+    Ok(Processed { original, width, height, blurhash, variants: Vec::new() })
 }

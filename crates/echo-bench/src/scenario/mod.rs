@@ -1,6 +1,7 @@
 //! What is measured: a file per kind of promise.
 
 mod fanout;
+mod image;
 mod login;
 mod memory;
 mod mixed;
@@ -9,6 +10,7 @@ mod reads;
 mod scale;
 mod start;
 mod timeline;
+mod uploads;
 mod writes;
 
 use anyhow::Result;
@@ -27,6 +29,10 @@ pub(crate) enum Scenario {
     Mixed,
     /// Sign-ins beside Argon2id alone, and reads while many sign in
     Login,
+    /// A photograph's upload, beside libvips, which makes the same copies
+    Image,
+    /// Reads while photographs are uploaded, beside reads alone
+    Uploads,
     /// What is in memory before, while and after people use it
     Memory,
     /// From the start of the process to the first answer
@@ -49,6 +55,8 @@ impl Scenario {
                 Self::Writes,
                 Self::Mixed,
                 Self::Login,
+                Self::Image,
+                Self::Uploads,
                 Self::Memory,
                 Self::Start,
                 Self::Fanout,
@@ -72,6 +80,8 @@ impl Scenario {
             Self::Writes => writes::run(bench),
             Self::Mixed => mixed::run(bench),
             Self::Login => login::run(bench),
+            Self::Image => image::run(bench),
+            Self::Uploads => uploads::run(bench),
             Self::Memory => memory::run(bench),
             Self::Start => start::run(bench),
             Self::Fanout => fanout::run(bench),

@@ -18,7 +18,7 @@ pub struct Image {
     pub blurhash: String,
     /// What it shows, in words; empty when nobody said.
     pub alt: String,
-    /// Smaller WebP copies, by width.
+    /// WebP copies, by width: narrower ones, and one of the same width if that has fewer bytes.
     pub variants: Vec<Variant>,
 }
 
@@ -71,6 +71,15 @@ pub struct Encoded {
     pub extension: &'static str,
 }
 
+/// What an image is to be shown as, which decides what is made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Whole, at whatever width a page has for it.
+    Post,
+    /// The middle of it, as a small square that does not move.
+    Profile,
+}
+
 /// An upload made fit to be shown: oriented, without metadata, measured, with smaller copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Processed {
@@ -78,15 +87,15 @@ pub struct Processed {
     pub width: u32,
     pub height: u32,
     pub blurhash: String,
-    /// By width; each narrower than the original.
+    /// WebP, by width, none wider than the original. One of the original's width is there when it has fewer bytes.
     pub variants: Vec<(u32, Encoded)>,
 }
 
-/// Decodes, checks and re-encodes images, on threads of its own.
+/// Decodes, checks and encodes images, on threads of its own.
 #[async_trait]
 pub trait ImagePipeline: Send + Sync {
     /// # Errors
     /// [`crate::Error::TooLarge`] and [`crate::Error::Unsupported`] on `file`; [`crate::Error::Unavailable`] when too many
     /// images wait already.
-    async fn process(&self, upload: Bytes) -> Result<Processed>;
+    async fn process(&self, upload: Bytes, purpose: Purpose) -> Result<Processed>;
 }

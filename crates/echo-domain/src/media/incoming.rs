@@ -21,7 +21,8 @@ impl Incoming {
         let mut bytes = vec![processed.original.bytes];
         let mut variants = Vec::with_capacity(processed.variants.len());
         for (width, encoded) in processed.variants {
-            variants.push(Variant { width, location: format!("{stem}-{width}.{}", encoded.extension) });
+            let narrower = if width == processed.width { String::new() } else { format!("-{width}") };
+            variants.push(Variant { width, location: format!("{stem}{narrower}.{}", encoded.extension) });
             bytes.push(encoded.bytes);
         }
         let length = bytes.iter().map(|bytes| bytes.len() as u64).sum();

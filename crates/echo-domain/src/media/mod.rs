@@ -16,7 +16,7 @@ mod usage;
 
 pub use blob::{Blob, BlobStore};
 pub use blob_set::{BlobSet, Digest, StemSource};
-pub use image::{AltText, Encoded, Image, ImagePipeline, Picture, Processed, Variant};
+pub use image::{AltText, Encoded, Image, ImagePipeline, Picture, Processed, Purpose, Variant};
 pub use keeper::MediaKeeper;
 pub use room::{Room, RoomEnough};
 pub use service::{MediaDesk, MediaService, Parts};

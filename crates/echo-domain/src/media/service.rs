@@ -10,7 +10,7 @@ use tracing::instrument;
 use crate::{Clock, Error, MediaId, Page, PageRequest, Result, UserId};
 
 use super::{
-    AltText, BlobSet, BlobStore, Holder, Image, ImagePipeline, Media, MediaStore, Room, StemSource, Upload,
+    AltText, BlobSet, BlobStore, Holder, Image, ImagePipeline, Media, MediaStore, Purpose, Room, StemSource, Upload,
     incoming::Incoming,
 };
 
@@ -22,7 +22,7 @@ pub trait MediaDesk: Send + Sync {
     /// # Errors
     /// [`crate::Error::TooLarge`] and [`crate::Error::Unsupported`] on `file`; [`crate::Error::Invalid`] on `alt`;
     /// [`crate::Error::StorageFull`]; [`crate::Error::OverQuota`].
-    async fn upload(&self, account: UserId, id: MediaId, bytes: Bytes, alt: &str) -> Result<Image>;
+    async fn upload(&self, account: UserId, id: MediaId, purpose: Purpose, bytes: Bytes, alt: &str) -> Result<Image>;
 
     /// Gives images of the account to `holder`, which is about to show them: all, or (then empty) none.
     async fn claim(&self, account: UserId, holder: Holder, images: &[MediaId]) -> Result<Vec<Image>>;
@@ -90,10 +90,10 @@ impl MediaService {
 #[async_trait]
 impl MediaDesk for MediaService {
     #[instrument(level = "debug", name = "media.upload", skip_all, fields(media.id = %id))]
-    async fn upload(&self, account: UserId, id: MediaId, bytes: Bytes, alt: &str) -> Result<Image> {
+    async fn upload(&self, account: UserId, id: MediaId, purpose: Purpose, bytes: Bytes, alt: &str) -> Result<Image> {
         let alt = AltText::parse(alt)?.into_string();
         self.parts.room.check().await?;
-        let processed = self.parts.pipeline.process(bytes).await?;
+        let processed = self.parts.pipeline.process(bytes, purpose).await?;
         let stem = self.parts.stems.next();
         let Incoming { blobs, bytes } =
             spawn_blocking(move || Incoming::new(processed, stem)).await.map_err(Error::internal)?;

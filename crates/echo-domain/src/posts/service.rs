@@ -7,7 +7,7 @@ use tracing::instrument;
 use crate::{
     Clock, CommentId, Error, Event, IdSource, LikeId, MediaId, Page, PageRequest, PostId, Result, UserId,
     auth::Viewer,
-    media::{Holder, Image, MediaDesk},
+    media::{Holder, Image, MediaDesk, Purpose},
     users::{Directory, Profile},
 };
 
@@ -82,7 +82,7 @@ impl PostService {
                     let image = self
                         .parts
                         .media
-                        .upload(author.id, image, bytes, &alt)
+                        .upload(author.id, image, Purpose::Post, bytes, &alt)
                         .await
                         .map_err(|error| error.at(field))?;
                     Content::Image(self.claim(id, author, image.id).await?)

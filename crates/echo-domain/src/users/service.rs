@@ -8,7 +8,7 @@ use tracing::instrument;
 use crate::{
     Clock, Error, Findings, FollowId, IdSource, Page, PageRequest, PostId, Result, UserId,
     auth::{Account, Email, Lookup, Role, Username, Viewer},
-    media::{Holder, Image, MediaDesk},
+    media::{Holder, Image, MediaDesk, Purpose},
     posts::{Catalog, PostView},
 };
 
@@ -171,7 +171,11 @@ impl UserService {
 
     async fn take_in(&self, account: UserId, picture: Bytes) -> Result<Image> {
         let id = self.parts.ids.next(self.parts.clock.now());
-        self.parts.media.upload(account, id, picture, "").await.map_err(|error| error.at("profilePicture"))
+        self.parts
+            .media
+            .upload(account, id, Purpose::Profile, picture, "")
+            .await
+            .map_err(|error| error.at("profilePicture"))
     }
 
     /// Follows somebody; returns their username.

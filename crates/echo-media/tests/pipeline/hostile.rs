@@ -114,11 +114,15 @@ async fn a_webp_that_hides_an_immense_bitstream_is_too_large() {
 
 #[tokio::test]
 async fn more_images_than_may_wait_are_refused_for_now() {
-    use echo_domain::{Error, media::ImagePipeline};
+    use echo_domain::{
+        Error,
+        media::{ImagePipeline, Purpose},
+    };
 
     let threads = echo_media::ImageThreads::new(1, 1).unwrap();
     let upload: bytes::Bytes = encoded(&noise(400, 400), ImageFormat::Jpeg).into();
-    let outcomes = futures_util::future::join_all((0..20).map(|_| threads.process(upload.clone()))).await;
+    let outcomes =
+        futures_util::future::join_all((0..20).map(|_| threads.process(upload.clone(), Purpose::Post))).await;
 
     let refused = outcomes.iter().filter(|outcome| matches!(outcome, Err(Error::Unavailable { .. })));
     // The queue takes one, and the thread may have taken one from it meanwhile.

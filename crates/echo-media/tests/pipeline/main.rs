@@ -4,6 +4,9 @@
 
 mod animations;
 mod hostile;
+mod photographs;
+mod profiles;
+mod samples;
 mod stills;
 
 use std::io::Cursor;
@@ -11,7 +14,7 @@ use std::io::Cursor;
 use bytes::Bytes;
 use echo_domain::{
     Error, Result,
-    media::{ImagePipeline, Processed},
+    media::{ImagePipeline, Processed, Purpose},
 };
 use echo_media::ImageThreads;
 use image::{DynamicImage, ImageFormat, Rgb, RgbImage, RgbaImage};
@@ -20,7 +23,15 @@ const RED: [u8; 3] = [220, 30, 40];
 const BLUE: [u8; 3] = [20, 60, 200];
 
 async fn process(upload: impl Into<Bytes>) -> Result<Processed> {
-    ImageThreads::new(1, 1).unwrap().process(upload.into()).await
+    ImageThreads::new(1, 1).unwrap().process(upload.into(), Purpose::Post).await
+}
+
+async fn process_for_profile(upload: impl Into<Bytes>) -> Result<Processed> {
+    ImageThreads::new(1, 1).unwrap().process(upload.into(), Purpose::Profile).await
+}
+
+fn widths(processed: &Processed) -> Vec<u32> {
+    processed.variants.iter().map(|(width, _)| *width).collect()
 }
 
 /// Red on the left half, blue on the right.
@@ -52,7 +63,7 @@ fn assert_near(image: &RgbaImage, (x, y): (u32, u32), [r, g, b]: [u8; 3]) {
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {
-    bytes.windows(part.len()).any(|window| window == part)
+    memchr::memmem::find(bytes, part).is_some()
 }
 
 /// Whether the upload was refused as no image, or a damaged one.

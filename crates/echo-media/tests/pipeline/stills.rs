@@ -5,22 +5,7 @@ use image::{
     codecs::{jpeg::JpegEncoder, png::PngEncoder},
 };
 
-use super::{BLUE, RED, assert_near, contains, decoded, encoded, halves, noise, process};
-
-/// The JPEG with an APP1 segment after its start: EXIF with an orientation and a GPS latitude reference.
-fn with_exif(jpeg: &[u8], orientation: u8) -> Vec<u8> {
-    let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x02".to_vec();
-    // Orientation, SHORT, one; then where the GPS part is, LONG, one.
-    exif.extend([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0]);
-    exif.extend([0x88, 0x25, 0, 4, 0, 0, 0, 1, 0, 0, 0, 38]);
-    exif.extend([0; 4]);
-    // One entry there: GPSLatitudeRef, ASCII.
-    exif.extend([0, 1, 0, 1, 0, 2, 0, 0, 0, 4]);
-    exif.extend(b"GPSN");
-    exif.extend([0; 4]);
-    let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
-    [&jpeg[..2], &[0xFF, 0xE1], &length, &exif, &jpeg[2..]].concat()
-}
+use super::{BLUE, RED, assert_near, contains, decoded, encoded, halves, noise, process, widths};
 
 #[tokio::test]
 async fn each_format_stays_what_it_is() {
@@ -31,7 +16,7 @@ async fn each_format_stays_what_it_is() {
         assert_eq!(image::guess_format(&processed.original.bytes).unwrap(), format);
         assert_eq!((processed.width, processed.height), (64, 48));
         assert_eq!(processed.blurhash.len(), 28);
-        assert!(processed.variants.is_empty(), "it is not wider than those");
+        assert!(processed.variants.iter().all(|(width, _)| *width == 64), "it is not wider than those");
         let shown = decoded(&processed.original.bytes);
         assert_near(&shown, (4, 4), RED);
         assert_near(&shown, (60, 44), BLUE);
@@ -39,22 +24,51 @@ async fn each_format_stays_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_wide_image_gets_a_narrower_copy() {
-    let processed = process(encoded(&halves(1000, 500), ImageFormat::Png)).await.unwrap();
+async fn a_wide_image_gets_narrower_copies() {
+    let processed = process(encoded(&halves(2000, 1000), ImageFormat::Png)).await.unwrap();
 
-    let [(640, variant)] = processed.variants.as_slice() else { panic!("{:?}", processed.variants.len()) };
-    assert_eq!(variant.extension, "webp");
-    assert_eq!(image::guess_format(&variant.bytes).unwrap(), ImageFormat::WebP);
-    let shown = decoded(&variant.bytes);
-    assert_eq!(shown.dimensions(), (640, 320));
-    assert_near(&shown, (20, 20), RED);
-    assert_near(&shown, (620, 300), BLUE);
+    assert_eq!(widths(&processed), [320, 640, 1280]);
+    for (width, variant) in &processed.variants {
+        assert_eq!(variant.extension, "webp");
+        assert_eq!(image::guess_format(&variant.bytes).unwrap(), ImageFormat::WebP);
+        let shown = decoded(&variant.bytes);
+        assert_eq!(shown.dimensions(), (*width, width / 2));
+        assert_near(&shown, (width / 8, 20), RED);
+        assert_near(&shown, (width / 8 * 7, 100), BLUE);
+    }
 }
 
 #[tokio::test]
-async fn an_image_as_wide_as_the_copy_gets_none() {
-    assert!(process(encoded(&halves(640, 2), ImageFormat::Png)).await.unwrap().variants.is_empty());
-    assert_eq!(process(encoded(&halves(641, 2), ImageFormat::Png)).await.unwrap().variants.len(), 1);
+async fn no_copy_is_wider_than_the_image() {
+    for (width, copies) in [(320, [].as_slice()), (321, &[320]), (640, &[320]), (641, &[320, 640]), (1280, &[320, 640])]
+    {
+        let processed = process(encoded(&halves(width, 2), ImageFormat::WebP)).await.unwrap();
+        assert_eq!(widths(&processed), copies);
+    }
+}
+
+/// Hardly anything for a PNG, and much for a WebP.
+fn stripes(width: u32, height: u32) -> DynamicImage {
+    RgbImage::from_fn(width, height, |x, _| Rgb(if x % 2 == 0 { RED } else { BLUE })).into()
+}
+
+#[tokio::test]
+async fn an_older_format_gets_a_copy_of_its_own_width_if_that_has_fewer_bytes() {
+    for (image, format, expected) in [
+        (noise(500, 40), ImageFormat::Png, [320, 500].as_slice()),
+        (noise(1280, 40), ImageFormat::Jpeg, &[320, 640, 1280]),
+        (noise(1281, 40), ImageFormat::Jpeg, &[320, 640, 1280]),
+        (noise(500, 40), ImageFormat::WebP, &[320]),
+        (stripes(500, 40), ImageFormat::Png, &[320]),
+    ] {
+        let processed = process(encoded(&image, format)).await.unwrap();
+
+        assert_eq!(widths(&processed), expected, "{format:?}");
+        for (_, variant) in processed.variants.iter().filter(|(width, _)| *width == processed.width) {
+            assert!(variant.bytes.len() < processed.original.bytes.len());
+            assert_eq!(decoded(&variant.bytes).dimensions(), (processed.width, processed.height));
+        }
+    }
 }
 
 #[tokio::test]
@@ -62,46 +76,6 @@ async fn the_thinnest_images_are_images() {
     for (width, height) in [(1, 1), (16_384, 1), (1, 16_384)] {
         let processed = process(encoded(&halves(width, height), ImageFormat::Png)).await.unwrap();
         assert_eq!((processed.width, processed.height), (width, height));
-    }
-}
-
-#[tokio::test]
-async fn a_photograph_is_turned_upright_and_tells_nothing_of_where_it_was_taken() {
-    let upload = with_exif(&encoded(&halves(64, 32), ImageFormat::Jpeg), 6);
-    assert!(contains(&upload, b"Exif") && contains(&upload, b"GPSN"));
-
-    let processed = process(upload).await.unwrap();
-
-    assert_eq!((processed.width, processed.height), (32, 64));
-    let shown = decoded(&processed.original.bytes);
-    // Turned clockwise, what was left is on top.
-    assert_near(&shown, (16, 4), RED);
-    assert_near(&shown, (16, 60), BLUE);
-    for trace in [b"Exif".as_slice(), b"GPSN"] {
-        assert!(!contains(&processed.original.bytes, trace));
-    }
-}
-
-#[tokio::test]
-async fn every_orientation_is_understood() {
-    let corner = RgbImage::from_fn(32, 16, |x, y| Rgb(if x < 16 && y < 8 { RED } else { BLUE }));
-    let jpeg = encoded(&corner.into(), ImageFormat::Jpeg);
-
-    // Where the upper left corner is to be shown (EXIF 2.32, table 6).
-    for (orientation, width, x, y) in [
-        (1, 32, 2, 2),
-        (2, 32, 29, 2),
-        (3, 32, 29, 13),
-        (4, 32, 2, 13),
-        (5, 16, 2, 2),
-        (6, 16, 13, 2),
-        (7, 16, 13, 29),
-        (8, 16, 2, 29),
-        (9, 32, 2, 2),
-    ] {
-        let processed = process(with_exif(&jpeg, orientation)).await.unwrap();
-        assert_eq!(processed.width, width, "{orientation}");
-        assert_near(&decoded(&processed.original.bytes), (x, y), RED);
     }
 }
 
@@ -143,7 +117,8 @@ async fn transparency_stays() {
     for format in [ImageFormat::Png, ImageFormat::WebP] {
         let processed = process(encoded(&image.clone().into(), format)).await.unwrap();
 
-        for (bytes, right) in [(&processed.original.bytes, 690), (&processed.variants[0].1.bytes, 630)] {
+        let copy = &processed.variants.iter().find(|(width, _)| *width == 640).unwrap().1;
+        for (bytes, right) in [(&processed.original.bytes, 690), (&copy.bytes, 630)] {
             let shown = decoded(bytes);
             assert_eq!(shown.get_pixel(5, 5)[3], 0, "{format:?}");
             assert_near(&shown, (right, 5), [200, 100, 50]);
@@ -197,21 +172,4 @@ async fn a_profile_that_makes_no_sense_is_ignored() {
 
         assert_near(&decoded(&process(png).await.unwrap().original.bytes), (4, 4), RED);
     }
-}
-
-// Made with Pillow: Image.new("CMYK", (16, 16), (0, 255, 255, 0)).save(…).
-#[tokio::test]
-async fn inks_become_light() {
-    let processed = process(include_bytes!("../images/red-cmyk.jpg").as_slice()).await.unwrap();
-
-    assert_near(&decoded(&processed.original.bytes), (8, 8), [254, 0, 0]);
-}
-
-#[tokio::test]
-async fn a_large_photograph_is_taken() {
-    let upload = encoded(&noise(3000, 1000), ImageFormat::Jpeg);
-
-    let processed = process(upload).await.unwrap();
-
-    assert_eq!((processed.width, processed.height, processed.variants.len()), (3000, 1000, 1));
 }

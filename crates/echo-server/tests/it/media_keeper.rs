@@ -15,7 +15,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use echo_domain::{
     Clock, Consumer, Error, Event, IdSource, MediaId, RawId, Result, Timestamp, UserId,
-    media::{Blob, BlobStore, Holder, Image, MediaDesk, MediaKeeper, MediaService, Parts, RoomEnough, StemSource},
+    media::{
+        Blob, BlobStore, Holder, Image, MediaDesk, MediaKeeper, MediaService, Parts, Purpose, RoomEnough, StemSource,
+    },
     posts::{Block, Content, Post, PostCatalog, PostStore},
     users::ProfileDirectory,
 };
@@ -81,10 +83,10 @@ impl Archive {
         self.clock.0.fetch_add(i64::try_from(time.as_millis()).unwrap(), Ordering::Relaxed);
     }
 
-    /// An image with a narrower copy.
+    /// An image with narrower copies.
     async fn upload(&self, account: UserId) -> Result<Image> {
-        let image = self.desk.upload(account, self.id(), png(700, 20).into(), "").await?;
-        assert!(!image.variants.is_empty());
+        let image = self.desk.upload(account, self.id(), Purpose::Post, png(700, 20).into(), "").await?;
+        assert!(image.variants.len() >= 2);
         Ok(image)
     }
 
@@ -205,7 +207,8 @@ async fn whoever_left_leaves_no_image_not_even_one_that_arrives_later() {
 async fn equal_images_have_the_same_files_until_the_last_goes() {
     let archive = Archive::open();
     let picture = Bytes::from(png(700, 20));
-    let upload = async |alt| archive.desk.upload(archive.id(), archive.id(), picture.clone(), alt).await.unwrap();
+    let upload =
+        async |alt| archive.desk.upload(archive.id(), archive.id(), Purpose::Post, picture.clone(), alt).await.unwrap();
     let (first, second) = (upload("mine").await, upload("also mine").await);
     assert_eq!(first.names().collect::<Vec<_>>(), second.names().collect::<Vec<_>>());
     assert_eq!((first.alt.as_str(), second.alt.as_str()), ("mine", "also mine"));
@@ -227,12 +230,12 @@ async fn equal_images_have_the_same_files_until_the_last_goes() {
 async fn an_equal_image_has_its_files_even_if_the_first_one_left_none() {
     let archive = Archive::open();
     let picture = Bytes::from(png(700, 20));
-    let first = archive.desk.upload(archive.id(), archive.id(), picture.clone(), "").await.unwrap();
+    let first = archive.desk.upload(archive.id(), archive.id(), Purpose::Post, picture.clone(), "").await.unwrap();
     for name in first.names() {
         fs::remove_file(archive.file(name)).unwrap();
     }
 
-    let second = archive.desk.upload(archive.id(), archive.id(), picture, "").await.unwrap();
+    let second = archive.desk.upload(archive.id(), archive.id(), Purpose::Post, picture, "").await.unwrap();
 
     assert_eq!(second.location, first.location);
     assert!(archive.has(&second).await);
@@ -269,7 +272,7 @@ async fn files_that_come_after_their_image_was_removed_go_too() {
     let blobs = TooLate { files: keeper.parts.blobs.clone(), keeper: keeper.clone(), account: ana };
     let desk = MediaService::new(Parts { blobs: Arc::new(blobs), ..keeper.parts.clone() });
 
-    let late = desk.upload(ana, archive.id(), png(700, 20).into(), "").await;
+    let late = desk.upload(ana, archive.id(), Purpose::Post, png(700, 20).into(), "").await;
 
     assert!(matches!(late, Err(Error::Unavailable { .. })), "{late:?}");
     archive.sweep().await;

@@ -158,13 +158,15 @@ async fn a_new_picture_replaces_the_old_one() {
     let first = ana.patch("/api/users/profile").form(form(png(40, 40))).await.expect(200).data();
     let first = text(&first["profilePicture"]["secure_url"]);
     app.anonymous().get(&first).await.expect(200);
-    let me = ana.patch("/api/users/profile").form(form(png(50, 50))).await.expect(200).data();
+    let me = ana.patch("/api/users/profile").form(form(png(900, 500))).await.expect(200).data();
 
     assert_eq!(me["bio"], "with a face");
     let second = text(&me["profilePicture"]["secure_url"]);
     assert_ne!(first, second);
     assert_ne!(me["profilePicture"]["public_id"], "");
-    app.anonymous().get(&second).await.expect(200);
+    let shown = app.anonymous().get(&second).await.expect(200).body;
+    let shown = image::load_from_memory(&shown).unwrap();
+    assert_eq!((shown.width(), shown.height()), (400, 400));
     let gone = async || app.anonymous().get(&first).await.status == 404;
     eventually("the old picture is deleted", Duration::from_secs(60), gone).await;
     let shown = async || app.anonymous().view(&post).await["user"]["profilePicture"] == me["profilePicture"];

@@ -4,7 +4,7 @@ use anyhow::Result;
 use echo_domain::{
     Error, Event,
     auth::{Account, Email, PasswordHash, Role, State, Username},
-    media::Holder,
+    media::{Holder, Purpose},
     posts::{Block, Content, Post},
     users::{FOLLOWING_MAX, Profile},
 };
@@ -140,7 +140,7 @@ impl Planter {
         }
         let Picture { bytes, alt } = pictures::draw(picture);
         let image = self.world.picture_id(Kind::Media, number);
-        self.stores.media.upload(post.author, image, bytes, alt).await?;
+        self.stores.media.upload(post.author, image, Purpose::Post, bytes, alt).await?;
         let claimed = self.stores.media.claim(post.author, Holder::Post(post.id), &[image]).await?;
         let block = |image| Block { id: self.world.picture_id(Kind::Block, number), content: Content::Image(image) };
         post.blocks.extend(claimed.into_iter().map(block));

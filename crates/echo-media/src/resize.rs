@@ -63,3 +63,22 @@ fn resize(image: &DynamicImage, (width, height): (u32, u32), options: &ResizeOpt
     };
     resized.ok_or_else(|| Error::internal("a resized image is not of the size asked for"))
 }
+
+#[cfg(test)]
+mod tests {
+    use image::Rgba;
+
+    use super::*;
+
+    #[test]
+    fn what_a_transparent_part_hides_does_not_shine_through() {
+        let red_beside_hidden_blue =
+            RgbaImage::from_fn(99, 9, |x, _| if x < 50 { Rgba([255, 0, 0, 255]) } else { Rgba([0, 0, 255, 0]) });
+
+        let copies = ladder(Picture::upright(red_beside_hidden_blue.into()), &[(33, 3), (11, 1)]).unwrap();
+
+        for pixel in copies.iter().flat_map(|copy| copy.as_rgba8().unwrap().pixels()) {
+            assert!(pixel[3] == 0 || (pixel[0] > 250 && pixel[2] < 5), "{pixel:?}");
+        }
+    }
+}

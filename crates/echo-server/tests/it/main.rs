@@ -28,6 +28,7 @@ mod faults;
 mod feed;
 mod hostile;
 mod hostile_bodies;
+mod hostile_images;
 mod idempotency;
 mod import_legacy;
 mod limits;

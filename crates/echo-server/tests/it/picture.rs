@@ -49,8 +49,14 @@ pub fn sideways_jpeg_with_place(width: u32, height: u32) -> Vec<u8> {
 
 /// Says that it has 50,000 × 50,000 pixels, in a few bytes.
 pub fn bomb() -> Vec<u8> {
+    png_claiming(50_000, 50_000)
+}
+
+/// A PNG whose header says so, and whose pixels are few.
+pub fn png_claiming(width: u32, height: u32) -> Vec<u8> {
     let mut bytes = png(8, 8);
-    bytes[16..24].copy_from_slice(&[0, 0, 0xc3, 0x50, 0, 0, 0xc3, 0x50]);
+    bytes[16..20].copy_from_slice(&width.to_be_bytes());
+    bytes[20..24].copy_from_slice(&height.to_be_bytes());
     let checksum = crc32(&bytes[12..29]).to_be_bytes();
     bytes[29..33].copy_from_slice(&checksum);
     bytes

@@ -17,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use commands::{
-    Cli, Command, backup, config::show, doctor, health, import_legacy, migrate, restore, seed, serve, user,
+    Cli, Command, backup, config::show, doctor, health, import_legacy, media, migrate, restore, seed, serve, user,
 };
 use rustix::{fs::Mode, process::umask};
 
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
             Command::Seed(demo) => seed::run(&settings, &demo),
             Command::Backup(asked) => backup::run(&settings, &asked),
             Command::Restore(asked) => restore::run(&settings, &asked),
+            Command::Media { command } => media::run(&settings, &command),
             Command::Migrate(asked) => migrate::run(&settings, &asked),
             Command::ImportLegacy(asked) => import_legacy::run(&settings, &asked),
             Command::Config => show(&settings, &matches),

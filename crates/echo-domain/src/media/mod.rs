@@ -10,7 +10,7 @@ mod keeper;
 mod service;
 mod store;
 
-pub use blob::{Blob, BlobStore};
+pub use blob::{Blob, BlobName, BlobStore, Part};
 pub use image::{AltText, Encoded, Image, ImagePipeline, Picture, Processed, Variant};
 pub use keeper::MediaKeeper;
 pub use service::{MediaDesk, MediaService, Parts};

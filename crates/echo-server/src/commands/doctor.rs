@@ -15,6 +15,7 @@ use echo_media::BlobFolder;
 use echo_sqlite::{Database, OpenError, Options, SqliteDoctor};
 
 use crate::{
+    assemble::Place,
     config::Settings,
     data_dir::DataDir,
     progress,
@@ -51,7 +52,9 @@ pub(crate) fn run(settings: &Settings, asked: &DoctorArgs) -> Result<ExitCode> {
         data.require_changeable()?;
     }
     let waiting = progress::waiting("Looking through everything");
-    let report = look(&data, asked.repair);
+    // Elsewhere there are no files to compare with.
+    let images = (Place::of(settings)? == Place::Files).then(|| BlobFolder(data.media()));
+    let report = look(&data, images.as_ref(), asked.repair);
     waiting.finish_and_clear();
     let report = match report {
         // What keeps it from being opened is a finding like any other.
@@ -62,29 +65,35 @@ pub(crate) fn run(settings: &Settings, asked: &DoctorArgs) -> Result<ExitCode> {
     Ok(if report.is_healthy() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn look(data: &DataDir, repair: bool) -> Result<Report> {
+fn look(data: &DataDir, images: Option<&BlobFolder>, repair: bool) -> Result<Report> {
     data.require_schema()?;
     let database = Database::open(&data.database(), Options { readers: 1, ..Options::default() })?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let report = runtime.block_on(examine(data, &database, repair));
+    let report = runtime.block_on(examine(data, &database, images, repair));
     database.close();
     report
 }
 
-async fn examine(data: &DataDir, database: &Arc<Database>, repair: bool) -> Result<Report> {
+async fn examine(
+    data: &DataDir,
+    database: &Arc<Database>,
+    images: Option<&BlobFolder>,
+    repair: bool,
+) -> Result<Report> {
     let doctor = SqliteDoctor(database.clone());
-    let images = BlobFolder(data.media());
     let mut mended = Vec::new();
     if repair {
         mended = doctor.mend(SystemClock.now()).await?;
     }
     let now = SystemClock.now();
     let mut examination = doctor.examine(now).await?;
-    if examination.is_readable() {
+    if let Some(images) = images
+        && examination.is_readable()
+    {
         if repair {
-            mended.extend(files::mend(&doctor, &images).await);
+            mended.extend(files::mend(&doctor, images).await);
         }
-        examination.checks.extend(files::check(&doctor, &images).await);
+        examination.checks.extend(files::check(&doctor, images).await);
     }
     Ok(Report { now, served: data.is_served(), mended, examination })
 }

@@ -5,6 +5,7 @@ pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod health;
 pub(crate) mod import_legacy;
+pub(crate) mod media;
 pub(crate) mod migrate;
 pub(crate) mod restore;
 pub(crate) mod seed;
@@ -54,6 +55,11 @@ pub(crate) enum Command {
     Restore(restore::Restore),
     /// Look whether everything kept fits together, also while the server runs; exits 1 when it does not
     Doctor(doctor::DoctorArgs),
+    /// Look after the bytes of images
+    Media {
+        #[command(subcommand)]
+        command: media::MediaCommand,
+    },
     /// Bring the database of an older Echo up to date
     Migrate(migrate::Migrate),
     /// Bring in what the first Echo kept in its MongoDB

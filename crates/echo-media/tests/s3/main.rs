@@ -76,7 +76,7 @@ async fn a_bucket_that_is_not_there_is_told() {
 #[tokio::test]
 async fn a_server_that_does_not_let_echo_in_is_told() {
     let options = bucket().await;
-    let (way, endpoint) = way_to_server(&options).await;
+    let (way, endpoint) = way_to_server(&options);
     way.set(Way::Forbidden);
 
     let error = S3Blobs::open(impatient(S3Options { endpoint: Some(endpoint), ..options })).await.err().unwrap();
@@ -97,7 +97,7 @@ async fn an_address_where_nobody_is_is_told() {
 #[tokio::test]
 async fn a_server_that_is_down_or_slow_is_unavailable_until_it_is_back() {
     let options = bucket().await;
-    let (way, endpoint) = way_to_server(&options).await;
+    let (way, endpoint) = way_to_server(&options);
     let blobs = S3Blobs::open(impatient(S3Options { endpoint: Some(endpoint), ..options })).await.unwrap();
     blobs.put(NAME, Bytes::from_static(b"one")).await.unwrap();
 
@@ -124,7 +124,7 @@ async fn a_server_that_is_down_or_slow_is_unavailable_until_it_is_back() {
 #[tokio::test]
 async fn a_fault_that_passes_is_not_noticed() {
     let options = bucket().await;
-    let (way, endpoint) = way_to_server(&options).await;
+    let (way, endpoint) = way_to_server(&options);
     let blobs = S3Blobs::open(S3Options { endpoint: Some(endpoint), ..options }).await.unwrap();
 
     way.fail_next(2);

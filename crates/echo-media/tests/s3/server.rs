@@ -8,6 +8,7 @@ use std::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -100,17 +101,22 @@ impl Passage {
     }
 }
 
-/// Another address of the server. Each connection carries one request.
-pub(crate) async fn way_to_server(options: &S3Options) -> (Passage, String) {
+/// Another address of the server, on a thread of its own until the process ends.
+pub(crate) fn way_to_server(options: &S3Options) -> (Passage, String) {
     let server = options.endpoint.as_deref().unwrap().strip_prefix("http://").unwrap().to_owned();
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let passage = Passage(Arc::new(Mutex::new((Way::Open, 0))));
     let ours = passage.clone();
-    tokio::spawn(async move {
-        while let Ok((client, _)) = listener.accept().await {
-            tokio::spawn(pass(client, server.clone(), ours.clone()));
-        }
+    thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async move {
+            listener.set_nonblocking(true).unwrap();
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass(client, server.clone(), ours.clone()));
+            }
+        });
     });
     (passage, address)
 }

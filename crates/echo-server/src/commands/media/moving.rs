@@ -83,7 +83,11 @@ fn source(settings: &Settings, to: Place) -> Result<Place> {
 }
 
 async fn move_all(settings: &Settings, from: Place, to: Place) -> Result<()> {
-    let data = DataDir::existing(&settings.data.data_dir)?;
+    let folder = &settings.data.data_dir;
+    let data = match settings.cluster.mongodb_uri() {
+        Some(_) => DataDir::open(folder)?,
+        None => DataDir::existing(folder)?,
+    };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (source, target) =
         (Blobs::open(from, settings, &data, &clock).await?, Blobs::open(to, settings, &data, &clock).await?);

@@ -5,6 +5,7 @@ mod memory;
 mod mixed;
 mod reads;
 mod scale;
+mod served;
 mod start;
 mod timeline;
 mod writes;
@@ -19,6 +20,8 @@ pub(crate) enum Scenario {
     Reads,
     /// Reads of much data, beside reads of little
     Scale,
+    /// Images out of the data folder, beside nginx
+    Served,
     /// Posts and likes that are acknowledged after their fsync
     Writes,
     /// Reads among writes, beside reads alone
@@ -34,8 +37,17 @@ pub(crate) enum Scenario {
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 8] =
-        [Self::Reads, Self::Scale, Self::Writes, Self::Mixed, Self::Login, Self::Memory, Self::Start, Self::Timeline];
+    pub(crate) const ALL: [Self; 9] = [
+        Self::Reads,
+        Self::Scale,
+        Self::Served,
+        Self::Writes,
+        Self::Mixed,
+        Self::Login,
+        Self::Memory,
+        Self::Start,
+        Self::Timeline,
+    ];
 
     /// Whether it runs `echod`.
     pub(crate) const fn needs_echod(self) -> bool {
@@ -48,6 +60,7 @@ impl Scenario {
         match self {
             Self::Reads => reads::run(bench),
             Self::Scale => scale::run(bench),
+            Self::Served => served::run(bench),
             Self::Writes => writes::run(bench),
             Self::Mixed => mixed::run(bench),
             Self::Login => login::run(bench),

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Lines},
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, ChildStdout, Command, Stdio},
     rc::Rc,
@@ -70,12 +71,35 @@ impl Server {
         Ok(Self { child, _output: output, url, metrics: None, ready: started.elapsed(), _backing: None })
     }
 
-    /// The processor time that it has used so far.
+    /// Starts nginx, which serves what is in a folder by `sendfile`, with as many processes as there are processors.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn nginx(root: &Path) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let settings = root.join("nginx.conf");
+        fs::write(&settings, nginx_settings(root, port))?;
+        let started = Instant::now();
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(root).arg("-c").arg(&settings).arg("-e").arg(root.join("error.log"));
+        let (child, output) = spawn(&mut command).context("apt-get install nginx")?;
+        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+            ensure!(started.elapsed() < Duration::from_secs(10), "nginx does not listen");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let url = format!("http://127.0.0.1:{port}");
+        Ok(Self { child, _output: output, url, metrics: None, ready: started.elapsed(), _backing: None })
+    }
+
+    /// The processor time that it has used so far, with the processes that it has started.
     ///
     /// # Errors
     /// When it is gone.
     pub(crate) fn cpu(&self) -> Result<Duration> {
-        machine::cpu(self.child.id())
+        let id = self.child.id();
+        let others = fs::read_to_string(format!("/proc/{id}/task/{id}/children"))?;
+        let others = others.split_whitespace().map(|other| machine::cpu(other.parse()?));
+        others.chain([machine::cpu(id)]).sum()
     }
 
     /// What it has in memory, in bytes: now, and at most so far.
@@ -107,6 +131,19 @@ impl Drop for Server {
         }
         let _ = self.child.wait();
     }
+}
+
+fn nginx_settings(root: &Path, port: u16) -> String {
+    // Everything that it would write elsewhere stays in the folder.
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary: String = temporary.iter().map(|what| format!("{what}_temp_path {what};\n")).collect();
+    format!(
+        "daemon off;\nuser root;\npid nginx.pid;\nworker_processes {cores};\nevents {{ worker_connections 1024; }}\n\
+         http {{\n{temporary}access_log off;\nsendfile on;\ntcp_nopush on;\nkeepalive_requests 1000000000;\n\
+         types {{ image/webp webp; }}\nserver {{ listen 127.0.0.1:{port}; root {root}; }}\n}}\n",
+        cores = machine::cores(),
+        root = root.display(),
+    )
 }
 
 fn spawn(command: &mut Command) -> Result<(Child, Lines<BufReader<ChildStdout>>)> {

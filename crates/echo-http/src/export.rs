@@ -12,7 +12,7 @@ use axum::{
 use echo_domain::{
     BoxError, CommentId, FollowId, Page, PageRequest, PostId, Result,
     auth::Viewer,
-    media::{BlobStore, MediaService},
+    media::{BlobStore, MediaService, Part},
     posts::{Comment, PostService},
     users::{Profile, UserService},
 };
@@ -127,7 +127,7 @@ impl ExportApi {
                 }
                 let location = media.image.location;
                 // Deleted in the meantime, or kept by another service: the posts name it.
-                let Some(mut blob) = self.blobs.read(&location, None).await? else { continue };
+                let Some(mut blob) = self.blobs.read(&location, Part::WHOLE).await? else { continue };
                 let stored = ZipEntryBuilder::new(format!("media/{location}").into(), Compression::Stored);
                 let mut file = archive.write_entry_stream(stored).await?;
                 while let Some(chunk) = blob.bytes.try_next().await? {

@@ -1,6 +1,6 @@
 //! `/api/media` and `/media`: images in and out.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
@@ -10,7 +10,7 @@ use axum::{
 };
 use echo_domain::{
     Error, MediaId,
-    media::{Blob, BlobStore, Image, MediaDesk, Picture, Purpose, Variant},
+    media::{Blob, BlobName, BlobStore, Image, MediaDesk, Part, Picture, Purpose, Variant},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -34,15 +34,17 @@ pub struct MediaApi {
 
 /// Where images are to be had.
 #[derive(Clone)]
-pub struct Links {
-    /// What goes before a blob's name, with a slash at its end.
-    pub media: Arc<str>,
-}
+pub struct Links(Arc<dyn Fn(&str) -> String + Send + Sync>);
 
 impl Links {
+    /// By what makes the address of a blob of its name.
+    pub fn new(address: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self(Arc::new(address))
+    }
+
     /// The address of a blob; a location that is a whole address already stays.
     pub(crate) fn to(&self, location: &str) -> String {
-        if location.contains("://") { location.to_owned() } else { format!("{}{location}", self.media) }
+        if location.contains("://") { location.to_owned() } else { (self.0)(location) }
     }
 }
 
@@ -78,7 +80,7 @@ async fn upload(
 
 /// An image's bytes
 ///
-/// They never change under their name.
+/// They never change under their name. Who accepts `image/webp` gets that instead of JPEG or PNG, where it is smaller.
 #[utoipa::path(get, path = "/media/{name}", tag = "media",
     params(("name" = String, Path, description = "As in an image's `value`, `url` or `variants`")),
     responses(
@@ -93,33 +95,77 @@ async fn serve(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let not_found = || Error::not_found("media_not_found", "Media not found");
-    let tag = HeaderValue::try_from(format!("\"{name}\"")).map_err(|_| not_found())?;
-    let range =
-        headers.get(header::RANGE).filter(|_| method == Method::GET && range_applies(&headers, &tag)).and_then(wanted);
+    let name = BlobName::parse(&name).ok_or_else(not_found)?;
+    let blobs = &*api.blobs;
+    if !has_lighter(name) {
+        return Ok(answer(blobs, name, &method, &headers).await?.ok_or_else(not_found)?);
+    }
 
-    // Asked for even when the client has it: what was deleted is not confirmed.
-    let whole = api.blobs.read(&name, Some(0..0)).await?.ok_or_else(not_found)?;
-    let mut response = if headers.get(header::IF_NONE_MATCH).is_some_and(|known| etag::matches(known, &tag)) {
-        StatusCode::NOT_MODIFIED.into_response()
-    } else {
-        match range.map(|range| range.within(whole.length)) {
-            None => body(StatusCode::OK, api.blobs.read(&name, None).await?.ok_or_else(not_found)?, 0..whole.length),
-            Some(Some(part)) => {
-                let blob = api.blobs.read(&name, Some(part.clone())).await?.ok_or_else(not_found)?;
-                body(StatusCode::PARTIAL_CONTENT, blob, part)
-            }
-            Some(None) => return Err(ApiError::RangeNotSatisfiable { length: whole.length }),
+    let mut answered = None;
+    if headers.get_all(header::ACCEPT).iter().any(accepts_webp) {
+        let lighter = format!("{}.webp", name.stem());
+        if let Some(lighter) = BlobName::parse(&lighter) {
+            answered = answer(blobs, lighter, &method, &headers).await?;
         }
+    }
+    let mut response = match answered {
+        Some(response) => response,
+        None => answer(blobs, name, &method, &headers).await?.ok_or_else(not_found)?,
+    };
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
+    Ok(response)
+}
+
+/// What a request is answered with by this blob; `None` when it is not there.
+async fn answer(
+    blobs: &dyn BlobStore,
+    name: BlobName<'_>,
+    method: &Method,
+    headers: &HeaderMap,
+) -> ApiResult<Option<Response>> {
+    let tag = HeaderValue::try_from(format!("\"{}\"", name.as_str())).map_err(Error::internal)?;
+    // Asked for even when the client has it: what was deleted is not confirmed.
+    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|known| etag::matches(known, &tag));
+    let range =
+        headers.get(header::RANGE).filter(|_| method == Method::GET && range_applies(headers, &tag)).and_then(wanted);
+    let is_part = range.is_some() && !known;
+    let part = if known || method == Method::HEAD { Part::NOTHING } else { range.unwrap_or(Part::WHOLE) };
+    let Some(blob) = blobs.read(name.as_str(), part).await? else { return Ok(None) };
+
+    let mut response = match is_part {
+        _ if known => StatusCode::NOT_MODIFIED.into_response(),
+        true if blob.part.is_empty() => return Err(ApiError::RangeNotSatisfiable { length: blob.length }),
+        true => partial(blob),
+        false => whole(blob),
     };
     let headers = response.headers_mut();
-    if let Some(kind) = content_type(&name) {
+    if let Some(kind) = name.content_type() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     }
     headers.insert(header::ETAG, tag);
     for (name, value) in FOREVER_AND_HARMLESS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    Ok(response)
+    Ok(Some(response))
+}
+
+/// Whether a full-width WebP may stand beside the picture.
+fn has_lighter(name: BlobName<'_>) -> bool {
+    name.width().is_none() && matches!(name.extension(), "jpg" | "png")
+}
+
+/// Whether a list of media types has WebP itself (RFC 9110 §12.5.1). Who takes anything may mean what everybody sends.
+fn accepts_webp(accept: &HeaderValue) -> bool {
+    let Ok(accept) = accept.to_str() else { return false };
+    accept.split(',').any(|range| {
+        let mut parts = range.split(';').map(str::trim);
+        parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("image/webp")) && parts.all(|it| !is_zero_weight(it))
+    })
+}
+
+fn is_zero_weight(parameter: &str) -> bool {
+    let weight = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    weight.is_some_and(|(_, weight)| weight.trim().parse().is_ok_and(|weight: f32| weight <= 0.0))
 }
 
 /// A name's bytes never change, and nothing in them runs.
@@ -199,33 +245,15 @@ impl PictureBody {
     }
 }
 
-/// What `Range` asks for, before the length is known.
-#[derive(Clone, Copy)]
-enum Wanted {
-    From(u64, Option<u64>),
-    Last(u64),
-}
-
-impl Wanted {
-    /// The bytes that are there; `None` when none are.
-    fn within(self, length: u64) -> Option<Range<u64>> {
-        let range = match self {
-            Self::From(first, last) => first..last.map_or(length, |last| last.saturating_add(1).min(length)),
-            Self::Last(count) => length.saturating_sub(count)..length,
-        };
-        (range.start < range.end).then_some(range)
-    }
-}
-
 /// One range of bytes (RFC 9110 §14.1.2). Several, or another unit, count as none: the whole is a fine answer.
-fn wanted(value: &HeaderValue) -> Option<Wanted> {
+fn wanted(value: &HeaderValue) -> Option<Part> {
     let (first, last) = value.to_str().ok()?.strip_prefix("bytes=")?.trim().split_once('-')?;
     match (first.is_empty(), last.is_empty()) {
-        (true, _) => last.parse().ok().map(Wanted::Last),
-        (false, true) => first.parse().ok().map(|first| Wanted::From(first, None)),
+        (true, _) => last.parse().ok().map(Part::Last),
+        (false, true) => first.parse().ok().map(Part::From),
         (false, false) => {
-            let (first, last) = (first.parse().ok()?, last.parse().ok()?);
-            (first <= last).then_some(Wanted::From(first, Some(last)))
+            let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+            (first <= last).then_some(Part::Within(first..last.saturating_add(1)))
         }
     }
 }
@@ -235,51 +263,53 @@ fn range_applies(headers: &HeaderMap, tag: &HeaderValue) -> bool {
     headers.get(header::IF_RANGE).is_none_or(|known| known == tag)
 }
 
-fn body(status: StatusCode, blob: Blob, part: Range<u64>) -> Response {
-    let mut response = (status, Body::from_stream(blob.bytes)).into_response();
-    response.headers_mut().insert(header::CONTENT_LENGTH, (part.end - part.start).into());
-    if status == StatusCode::PARTIAL_CONTENT {
-        let range = format!("bytes {}-{}/{}", part.start, part.end - 1, blob.length);
-        if let Ok(range) = HeaderValue::try_from(range) {
-            response.headers_mut().insert(header::CONTENT_RANGE, range);
-        }
-    }
+fn whole(blob: Blob) -> Response {
+    let mut response = Body::from_stream(blob.bytes).into_response();
+    response.headers_mut().insert(header::CONTENT_LENGTH, blob.length.into());
     response
 }
 
-fn content_type(name: &str) -> Option<&'static str> {
-    match name.rsplit_once('.')?.1 {
-        "jpg" => Some("image/jpeg"),
-        "png" => Some("image/png"),
-        "webp" => Some("image/webp"),
-        "gif" => Some("image/gif"),
-        _ => None,
+fn partial(blob: Blob) -> Response {
+    let Blob { length, part, bytes } = blob;
+    let mut response = (StatusCode::PARTIAL_CONTENT, Body::from_stream(bytes)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, (part.end - part.start).into());
+    if let Ok(range) = HeaderValue::try_from(format!("bytes {}-{}/{length}", part.start, part.end - 1)) {
+        headers.insert(header::CONTENT_RANGE, range);
     }
+    response
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn part(range: &str) -> Option<Option<Range<u64>>> {
-        wanted(&range.parse().unwrap()).map(|wanted| wanted.within(100))
+    fn part(range: &str) -> Option<Part> {
+        wanted(&range.parse().unwrap())
     }
 
     #[test]
-    fn a_range_is_cut_to_what_is_there() {
-        assert_eq!(part("bytes=0-9"), Some(Some(0..10)));
-        assert_eq!(part("bytes=90-"), Some(Some(90..100)));
-        assert_eq!(part("bytes=-10"), Some(Some(90..100)));
-        assert_eq!(part("bytes=-1000"), Some(Some(0..100)));
-        assert_eq!(part("bytes=50-18446744073709551615"), Some(Some(50..100)));
-        assert_eq!(part("bytes=100-"), Some(None));
-        assert_eq!(part("bytes=-0"), Some(None));
+    fn one_range_is_asked_for() {
+        assert_eq!(part("bytes=0-9"), Some(Part::Within(0..10)));
+        assert_eq!(part("bytes=90-"), Some(Part::From(90)));
+        assert_eq!(part("bytes=-10"), Some(Part::Last(10)));
+        assert_eq!(part("bytes=50-18446744073709551615"), Some(Part::Within(50..u64::MAX)));
     }
 
     #[test]
     fn what_is_no_single_range_is_ignored() {
         for range in ["bytes=9-0", "bytes=0-1,5-6", "items=0-1", "bytes=", "bytes=a-b"] {
             assert_eq!(part(range), None, "{range}");
+        }
+    }
+
+    #[test]
+    fn webp_is_for_those_who_name_it() {
+        for accept in ["image/webp", "image/avif,image/webp,*/*;q=0.8", "text/html, IMAGE/WEBP;q=0.5"] {
+            assert!(accepts_webp(&accept.parse().unwrap()), "{accept}");
+        }
+        for accept in ["*/*", "image/*", "image/webp;q=0", "image/webp; q=0.000, image/png", "image/webpx", ""] {
+            assert!(!accepts_webp(&accept.parse().unwrap()), "{accept}");
         }
     }
 }

@@ -12,14 +12,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use echo_domain::{
     BoxError, Error, Result,
-    media::{Blob, BlobStore},
+    media::{Blob, BlobName, BlobStore, Part},
 };
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, stream};
 use tempfile::NamedTempFile;
 use tokio::{io::AsyncReadExt, task::spawn_blocking};
 use tokio_util::io::ReaderStream;
 
-use crate::held;
+use crate::{held, warm};
 
 /// How much of a file is read at a time, in bytes.
 const CHUNK: usize = 64 << 10;
@@ -34,6 +34,15 @@ pub struct FileBlobs {
     folder: PathBuf,
     /// Where files are written until they are whole.
     unfinished: PathBuf,
+}
+
+/// A file, or what was read of it.
+pub(crate) struct Opened<T> {
+    /// Of the whole file, in bytes.
+    pub(crate) length: u64,
+    /// Which of its bytes are wanted.
+    pub(crate) part: Range<u64>,
+    pub(crate) bytes: T,
 }
 
 impl FileBlobs {
@@ -68,35 +77,44 @@ impl BlobStore for FileBlobs {
         blocking(move || write(&path, &unfinished, &bytes)).await?.map_err(not_kept)
     }
 
-    async fn read(&self, name: &str, range: Option<Range<u64>>) -> Result<Option<Blob>> {
+    async fn read(&self, name: &str, part: Part) -> Result<Option<Blob>> {
         let Some(path) = self.path(name) else { return Ok(None) };
-        let opened = blocking(move || open_at(&path, range)).await?;
-        let (file, length, part) = match opened {
-            Ok(opened) => opened,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::internal(error)),
-        };
-        let part = tokio::fs::File::from_std(file).take(part);
-        let bytes = Box::pin(ReaderStream::with_capacity(part, CHUNK).map_err(BoxError::from));
-        Ok(Some(Blob { length, bytes }))
+        if let Some(Opened { length, part, bytes }) = warm::read(&path, &part) {
+            return Ok(Some(Blob { length, part, bytes: Box::pin(stream::iter([Ok(bytes)])) }));
+        }
+        match blocking(move || open_at(&path, &part)).await? {
+            Ok(Opened { length, part, bytes: file }) => {
+                let file = tokio::fs::File::from_std(file).take(part.end - part.start);
+                let bytes = Box::pin(ReaderStream::with_capacity(file, CHUNK).map_err(BoxError::from));
+                Ok(Some(Blob { length, part, bytes }))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::internal(error)),
+        }
     }
 
     async fn remove(&self, name: &str) -> Result<()> {
-        let Some(place) = place(name) else { return Ok(()) };
+        let Some(place) = place(name) else {
+            tracing::debug!(location = name, "what another service delivers stays there");
+            return Ok(());
+        };
         let folder = self.folder.clone();
         match blocking(move || held::remove(&folder, &place)).await? {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::internal(error)),
             _ => Ok(()),
         }
     }
+
+    async fn check(&self) -> Result<()> {
+        let folder = self.unfinished.clone();
+        blocking(move || fs::metadata(folder)).await?.map(drop).map_err(Error::internal)
+    }
 }
 
 /// Where the blob lies in the folder; `None` when the name is no name of ours.
 pub(crate) fn place(name: &str) -> Option<PathBuf> {
-    let allowed = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-');
-    let ours =
-        (1..=100).contains(&name.len()) && name.bytes().all(allowed) && !name.starts_with('.') && !name.contains("..");
-    ours.then(|| Path::new(shard(name)).join(name))
+    let name = BlobName::parse(name)?.as_str();
+    Some(Path::new(shard(name)).join(name))
 }
 
 /// The last two digits of the stem: as good as random, so that folders fill evenly.
@@ -132,14 +150,13 @@ pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-/// The file at the start of the range, its whole length, and that of the range in it.
-fn open_at(path: &Path, range: Option<Range<u64>>) -> io::Result<(File, u64, u64)> {
+/// The file at the start of the part.
+fn open_at(path: &Path, part: &Part) -> io::Result<Opened<File>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
-    let Range { start, end } = range.unwrap_or(0..length);
-    let (start, end) = (start.min(length), end.min(length));
-    file.seek(SeekFrom::Start(start))?;
-    Ok((file, length, end.saturating_sub(start)))
+    let part = part.of(length);
+    file.seek(SeekFrom::Start(part.start))?;
+    Ok(Opened { length, part, bytes: file })
 }
 
 fn not_kept(error: io::Error) -> Error {
@@ -174,7 +191,7 @@ mod tests {
         let blobs = FileBlobs::open(folder.path()).unwrap();
 
         for name in ["a..b", "../a7", "/etc/passwd", "a/b", "unfinished/a", "a\\b", "a b", "ä"] {
-            assert!(blobs.read(name, None).await.unwrap().is_none(), "{name}");
+            assert!(blobs.read(name, Part::WHOLE).await.unwrap().is_none(), "{name}");
             assert!(matches!(blobs.put(name, Bytes::new()).await, Err(Error::Internal(_))), "{name}");
         }
     }

@@ -144,7 +144,7 @@ mod tests {
     };
 
     use bytes::Bytes;
-    use echo_domain::media::BlobStore;
+    use echo_domain::media::{BlobStore, Part};
 
     use crate::FileBlobs;
 
@@ -174,7 +174,7 @@ mod tests {
         blobs.remove(NAME).await.unwrap();
         FileBlobs::open(folder.path()).unwrap();
 
-        assert!(blobs.read(NAME, None).await.unwrap().is_none());
+        assert!(blobs.read(NAME, Part::WHOLE).await.unwrap().is_none());
         assert_eq!(read(&held).as_deref(), Some("bytes"));
         drop(held);
         assert!(!folder.path().join(REMOVED).exists());

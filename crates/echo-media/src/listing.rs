@@ -98,7 +98,7 @@ fn list(shard: &Path, name: &Path, files: &mut Vec<BlobFile>) -> io::Result<()> 
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use echo_domain::media::BlobStore;
+    use echo_domain::media::{BlobStore, Part};
 
     use super::*;
 
@@ -126,7 +126,7 @@ mod tests {
 
         folder.set_aside(&folder.files().unwrap()[0]).unwrap();
         assert!(places(&folder).is_empty());
-        assert!(blobs.read(NAME, None).await.unwrap().is_none());
+        assert!(blobs.read(NAME, Part::WHOLE).await.unwrap().is_none());
         assert_eq!(fs::read(folder.strays().join("67").join(NAME)).unwrap(), b"a");
     }
 
@@ -151,7 +151,7 @@ mod tests {
         let moved = elsewhere.path().join("moved");
         fs::rename(folder.0.join("67"), &moved).unwrap();
         std::os::unix::fs::symlink(&moved, folder.0.join("67")).unwrap();
-        assert!(blobs.read(NAME, None).await.unwrap().is_some());
+        assert!(blobs.read(NAME, Part::WHOLE).await.unwrap().is_some());
 
         assert_eq!(places(&folder), [FileBlobs::place(NAME).unwrap()]);
     }

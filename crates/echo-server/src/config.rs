@@ -1,10 +1,14 @@
 //! Every setting: a flag, an environment variable, a default and a line of help in one declaration.
 
+mod images;
+
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
 use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
+
+use images::Images;
 
 /// All settings. Crates below receive values, never this.
 #[derive(Debug, Clone, Args)]
@@ -13,6 +17,8 @@ pub(crate) struct Settings {
     pub(crate) listen: Listen,
     #[command(flatten)]
     pub(crate) data: Data,
+    #[command(flatten)]
+    pub(crate) images: Images,
     #[command(flatten)]
     pub(crate) cluster: Cluster,
     #[command(flatten)]
@@ -69,30 +75,6 @@ pub(crate) struct Data {
     /// Signs access tokens with HS256; at least 32 bytes. Without it, a key pair in the data folder does (EdDSA)
     #[arg(long, env = "JWT_SECRET", value_name = "SECRET", global = true, hide_env_values = true)]
     pub(crate) jwt_secret: Option<Secret>,
-    /// CDN in front of images, which links to them start with instead
-    #[arg(long, env = "MEDIA_PUBLIC_URL", value_name = "URL", global = true, hide_env_values = true)]
-    pub(crate) media_public_url: Option<Url>,
-    /// Bytes of images that an account may keep; 0 for any number
-    #[arg(
-        long,
-        env = "MEDIA_QUOTA",
-        value_name = "BYTES",
-        default_value_t = 1 << 30,
-        global = true,
-        hide_env_values = true
-    )]
-    pub(crate) media_quota: u64,
-    /// Take no more images while more than this part of the disk under them is taken, in percent
-    #[arg(
-        long,
-        env = "MEDIA_MAX_DISK_PERCENT",
-        value_name = "PERCENT",
-        default_value_t = 95,
-        value_parser = clap::value_parser!(u8).range(0..=100),
-        global = true,
-        hide_env_values = true
-    )]
-    pub(crate) media_max_disk_percent: u8,
 }
 
 /// What takes the place of the data folder where one machine is not enough.
@@ -222,6 +204,16 @@ impl Settings {
     /// # Errors
     /// Naming the setting and the cure.
     pub(crate) fn check(&self) -> Result<()> {
+        self.check_for_move()?;
+        self.images.require_one_place()
+    }
+
+    /// The same, for what knows two places for images.
+    ///
+    /// # Errors
+    /// As [`Self::check`].
+    pub(crate) fn check_for_move(&self) -> Result<()> {
+        self.images.check()?;
         if let Some(secret) = &self.data.jwt_secret
             && secret.expose().len() < 32
         {
@@ -248,25 +240,12 @@ impl Settings {
         Ok(())
     }
 
-    /// Whoever sets these expects their data elsewhere: better no start than two halves.
+    /// Whoever sets this expects Echo in parts: better no start than one that does everything.
     fn refuse_what_is_not_there_yet() -> Result<()> {
-        const NOT_YET: [&str; 3] = ["S3_BUCKET", "CLOUDINARY_CLOUD_NAME", "ROLES"];
         #[expect(clippy::disallowed_methods, reason = "this is config.rs")]
-        let set = NOT_YET.into_iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
-        match set {
-            Some(name) => bail!(
-                "{name} is set, but this version of Echo keeps images in files, and every process does everything: \
-                 unset {name}"
-            ),
-            None => Ok(()),
-        }
-    }
-}
-
-impl Data {
-    /// How many bytes of images an account may keep.
-    pub(crate) const fn media_quota(&self) -> u64 {
-        if self.media_quota == 0 { u64::MAX } else { self.media_quota }
+        let set = std::env::var_os("ROLES").is_some_and(|value| !value.is_empty());
+        ensure!(!set, "ROLES is set, but in this version of Echo every process does everything: unset ROLES");
+        Ok(())
     }
 }
 

@@ -21,7 +21,8 @@ pub(crate) fn start(settings: &Settings, folder: &Path) -> Result<()> {
         echo_sqlite::migrate(&data.database())?;
         let base = assemble::base(settings, &data).await?;
         let records = base.records.clone();
-        let echo = assemble::echo(settings, &data, base, "http://localhost", telemetry::metrics()?)?;
+        let images = assemble::images(settings, &data, &base).await?;
+        let echo = assemble::echo(settings, &images, base, "http://localhost", telemetry::metrics()?)?;
         for page in ["/readyz", "/api/posts"] {
             let status = echo.app.clone().oneshot(Request::get(page).body(Body::empty())?).await?.status();
             ensure!(status.is_success(), "{page} answers {status}");

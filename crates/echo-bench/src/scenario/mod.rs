@@ -8,6 +8,7 @@ mod mixed;
 mod processes;
 mod reads;
 mod scale;
+mod served;
 mod start;
 mod timeline;
 mod uploads;
@@ -23,6 +24,8 @@ pub(crate) enum Scenario {
     Reads,
     /// Reads of much data, beside reads of little
     Scale,
+    /// Images out of the data folder, beside nginx
+    Served,
     /// Posts and likes that are acknowledged after their fsync
     Writes,
     /// Reads among writes, beside reads alone
@@ -52,6 +55,7 @@ impl Scenario {
             Shape::Embedded => &[
                 Self::Reads,
                 Self::Scale,
+                Self::Served,
                 Self::Writes,
                 Self::Mixed,
                 Self::Login,
@@ -77,6 +81,7 @@ impl Scenario {
         match self {
             Self::Reads => reads::run(bench),
             Self::Scale => scale::run(bench),
+            Self::Served => served::run(bench),
             Self::Writes => writes::run(bench),
             Self::Mixed => mixed::run(bench),
             Self::Login => login::run(bench),

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::{Consumer, Event, PageRequest, Result, UserId, posts::Catalog, users::Directory};
 
-use super::{DoomedBlobs, Holder, Media, Parts};
+use super::{DoomedBlobs, Holder, Media, Part, Parts};
 
 /// Follows the events about who shows what, and sweeps up what no event tells of.
 pub struct MediaKeeper {
@@ -98,7 +98,7 @@ impl MediaKeeper {
         for blobs in &unmeasured {
             let mut bytes = 0;
             for name in blobs.names() {
-                bytes += self.parts.blobs.read(name, Some(0..0)).await?.map_or(0, |blob| blob.length);
+                bytes += self.parts.blobs.read(name, Part::NOTHING).await?.map_or(0, |blob| blob.length);
             }
             self.parts.media.measure(blobs.digest, bytes).await?;
         }

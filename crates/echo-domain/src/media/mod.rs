@@ -14,7 +14,7 @@ mod service;
 mod store;
 mod usage;
 
-pub use blob::{Blob, BlobStore};
+pub use blob::{Blob, BlobName, BlobStore, Part};
 pub use blob_set::{BlobSet, Digest, StemSource};
 pub use image::{AltText, Encoded, Image, ImagePipeline, Picture, Processed, Purpose, Variant};
 pub use keeper::MediaKeeper;

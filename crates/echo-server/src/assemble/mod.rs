@@ -1,5 +1,6 @@
 //! Puts the parts together: the one place that knows every crate.
 
+mod blobs;
 mod records;
 mod shared;
 
@@ -12,16 +13,15 @@ use echo_domain::{
     Clock, Consumer, Hears, IdSource, Relay, Sealer,
     auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
     feed::{FeedKeeper, FeedService, Policy},
-    media::{self, BlobStore, ImagePipeline, MediaDesk, MediaKeeper, MediaService, StemSource},
+    media::{self, ImagePipeline, MediaDesk, MediaKeeper, MediaService, StemSource},
     posts::{self, CachedPosts, Catalog, PostCatalog, PostKeeper, PostService},
     users::{self, CachedProfiles, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
 };
 use echo_http::{
     Areas, AuthApi, BodyRoom, Bounds, Callers, Cookies, Cursors, Dependency, ExportApi, FeedApi, FrontPage,
-    Idempotency, Links, MediaApi, NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, ReadyPosts, Surroundings,
-    UsersApi,
+    Idempotency, MediaApi, NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, ReadyPosts, Surroundings, UsersApi,
 };
-use echo_media::{DiskRoom, FileBlobs, ImageThreads};
+use echo_media::ImageThreads;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     sync::{Semaphore, watch},
@@ -35,6 +35,7 @@ use crate::{
     system::{self, SystemClock},
 };
 
+pub(crate) use blobs::{Blobs, Place};
 pub(crate) use records::Records;
 use shared::Shared;
 
@@ -164,20 +165,33 @@ pub(crate) async fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
 pub(crate) async fn stores(settings: &Settings, data: &DataDir) -> Result<Stores> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let records = Records::open(settings, data, echo_crypto::random_bytes()).await?;
+    let blobs = Blobs::open(Place::of(settings)?, settings, data, &clock).await?;
     Ok(Stores {
         passwords: passwords()?,
-        media: Arc::new(MediaService::new(media_parts(settings, data, &records, &clock)?)),
+        media: Arc::new(MediaService::new(media_parts(settings, &blobs, &records, &clock)?)),
         records,
     })
+}
+
+/// Where images are.
+///
+/// # Errors
+/// In one line that names the setting and the cure.
+pub(crate) async fn images(settings: &Settings, data: &DataDir, base: &Base) -> Result<Blobs> {
+    let place = Place::of(settings)?;
+    if place == Place::Files && settings.cluster.redis_url().is_some() {
+        tracing::warn!("images are in a folder, which every process has to have: share it, or set S3_BUCKET");
+    }
+    Blobs::open(place, settings, data, &base.clock).await
 }
 
 /// Everything on top of the base. `public_url` is how clients reach it.
 ///
 /// # Errors
-/// When the folder for images cannot be used or threads are not to be had.
+/// When threads are not to be had.
 pub(crate) fn echo(
     settings: &Settings,
-    data: &DataDir,
+    images: &Blobs,
     base: Base,
     public_url: &str,
     metrics: PrometheusHandle,
@@ -194,7 +208,7 @@ pub(crate) fn echo(
     let hears = [base.hears, vec![post_store.clone()]].concat();
     let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
 
-    let media_parts = media_parts(settings, data, records, &clock)?;
+    let media_parts = media_parts(settings, images, records, &clock)?;
     let blobs = media_parts.blobs.clone();
     let media = Arc::new(MediaService::new(media_parts.clone()));
     let desk: Arc<dyn MediaDesk> = media.clone();
@@ -239,7 +253,7 @@ pub(crate) fn echo(
     ];
     let new_ids = NewIds { clock: clock.clone(), ids };
     let cursors = Cursors { sealer: base.sealer.clone(), clock: clock.clone() };
-    let links = links(settings, public_url);
+    let links = images.links(settings, public_url);
     let ready = ReadyPosts::new(links.clone(), CACHE);
     let idempotency =
         Idempotency { store: records.requests.clone(), sealer: base.sealer.clone(), ids: new_ids.clone() };
@@ -277,6 +291,7 @@ pub(crate) fn echo(
             dependencies: [Arc::new(records.clone()) as Arc<dyn Dependency>]
                 .into_iter()
                 .chain(base.shared.dependency())
+                .chain(images.dependency())
                 .collect(),
             front_page: FrontPage::new(public_url),
         },
@@ -361,28 +376,18 @@ fn passwords() -> Result<Arc<dyn PasswordHasher>> {
     Ok(Arc::new(threads))
 }
 
-fn media_parts(settings: &Settings, data: &DataDir, records: &Records, clock: &Arc<dyn Clock>) -> Result<media::Parts> {
-    let folder = data.media();
-    let blobs = FileBlobs::open(&folder).with_context(|| format!("cannot use {} for images", folder.display()))?;
+fn media_parts(settings: &Settings, images: &Blobs, records: &Records, clock: &Arc<dyn Clock>) -> Result<media::Parts> {
     let pipeline = ImageThreads::new(cores(), IMAGE_QUEUE).context("cannot start the threads for images")?;
     Ok(media::Parts {
         media: records.media.clone(),
-        blobs: Arc::new(blobs) as Arc<dyn BlobStore>,
+        blobs: images.store.clone(),
         pipeline: Arc::new(pipeline) as Arc<dyn ImagePipeline>,
         clock: clock.clone(),
-        room: Arc::new(DiskRoom::new(&folder, settings.data.media_max_disk_percent)),
+        room: images.room.clone(),
         stems: Arc::new(StemSource::new(echo_crypto::random_bytes())),
-        quota: settings.data.media_quota(),
+        quota: settings.images.quota(),
         doomed: Arc::default(),
     })
-}
-
-fn links(settings: &Settings, public_url: &str) -> Links {
-    let media = match &settings.data.media_public_url {
-        Some(url) => format!("{}/", url.as_str()),
-        None => format!("{public_url}/media/"),
-    };
-    Links { media: media.into() }
 }
 
 /// What only the inside may see.

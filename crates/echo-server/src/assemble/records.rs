@@ -24,7 +24,7 @@ use echo_sqlite::{
 
 use crate::{config::Settings, data_dir::DataDir};
 
-use super::CONSUMERS;
+use super::{Blobs, CONSUMERS, Place};
 
 /// The stores, with nothing remembered in front of them.
 #[derive(Clone)]
@@ -131,12 +131,16 @@ impl Records {
         bail!("another echod uses the {mongo}: set REDIS_URL for both, by which they hear of each other's changes")
     }
 
-    /// Where everything is, in a line or two for people.
-    pub(crate) fn whereabouts(&self, data: &DataDir) -> String {
+    /// Where everything is, in a line or more for people.
+    pub(crate) fn whereabouts(&self, data: &DataDir, images: &Blobs) -> String {
         let path = data.path.display();
-        match &self.engine {
-            Engine::Sqlite(_) => format!("Data    {path} (database, images, keys)"),
-            Engine::Mongo(mongo) => format!("Records {mongo}\n  Data    {path} (images, keys)"),
+        let (records, beside) = match &self.engine {
+            Engine::Sqlite(_) => (String::new(), "database, "),
+            Engine::Mongo(mongo) => (format!("Records {mongo}\n  "), ""),
+        };
+        match images.place {
+            Place::Files => format!("{records}Data    {path} ({beside}images, keys)"),
+            _ => format!("{records}Data    {path} ({beside}keys)\n  Images  {}", images.whereabouts),
         }
     }
 

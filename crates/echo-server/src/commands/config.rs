@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// The settings with a [`Secret`]; addresses of databases have passwords in them.
-const SECRET: [&str; 3] = ["jwt_secret", "mongodb_uri", "redis_url"];
+const SECRET: [&str; 5] = ["jwt_secret", "mongodb_uri", "redis_url", "aws_secret_access_key", "cloudinary_api_secret"];
 
 /// Shows each setting with its value and where that comes from.
 ///
@@ -28,7 +28,7 @@ pub(crate) fn show(settings: &Settings, matches: &ArgMatches) -> Result<()> {
             Some(_) => "default",
             None => "not set",
         };
-        say(&format!("{name:<18} {value:<28} {source}"))?;
+        say(&format!("{name:<21} {value:<28} {source}"))?;
     }
     settings.check()
 }

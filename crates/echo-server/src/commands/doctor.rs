@@ -16,7 +16,7 @@ use echo_mongo::{Mongo, MongoDoctor};
 use echo_sqlite::{Database, OpenError, Options, SqliteDoctor};
 
 use crate::{
-    assemble::CONSUMERS,
+    assemble::{CONSUMERS, Place},
     config::Settings,
     data_dir::DataDir,
     progress,
@@ -67,18 +67,18 @@ fn in_folder(settings: &Settings, repair: bool) -> Result<Report> {
     if repair {
         data.require_changeable()?;
     }
-    match look(&data, repair) {
+    match look(settings, &data, repair) {
         // What keeps it from being opened is a finding like any other.
         Err(error) if matches!(error.downcast_ref(), Some(OpenError::Damaged { .. })) => Ok(damaged(&data, &error)),
         report => report,
     }
 }
 
-fn look(data: &DataDir, repair: bool) -> Result<Report> {
+fn look(settings: &Settings, data: &DataDir, repair: bool) -> Result<Report> {
     data.require_schema()?;
     let database = Database::open(&data.database(), Options { readers: 1, ..Options::default() })?;
     let doctor = SqliteDoctor(database.clone());
-    let report = runtime()?.block_on(examine(&doctor, data, data.is_served(), repair));
+    let report = runtime()?.block_on(examine(&doctor, images(settings, data)?.as_ref(), data.is_served(), repair));
     database.close();
     report
 }
@@ -92,33 +92,39 @@ fn in_mongodb(settings: &Settings, address: &str, repair: bool) -> Result<Report
         let instance = echo_crypto::random_bytes();
         let options = echo_mongo::Options { consumers: &CONSUMERS, instance, longest_call: LONGEST_CALL };
         let mongo = Mongo::open(address, options).await?;
-        let report = look_at(&mongo, &data, repair).await;
+        let report = look_at(&mongo, images(settings, &data)?.as_ref(), repair).await;
         mongo.close().await;
         report
     })
 }
 
-async fn look_at(mongo: &Arc<Mongo>, data: &DataDir, repair: bool) -> Result<Report> {
+async fn look_at(mongo: &Arc<Mongo>, images: Option<&BlobFolder>, repair: bool) -> Result<Report> {
     let served = mongo.has_others().await?;
     if !repair {
         mongo.keep_still().await?;
     }
-    examine(&MongoDoctor(mongo.clone()), data, served, repair).await
+    examine(&MongoDoctor(mongo.clone()), images, served, repair).await
 }
 
-async fn examine(doctor: &dyn Doctor, data: &DataDir, served: bool, repair: bool) -> Result<Report> {
-    let images = BlobFolder(data.media());
+/// Elsewhere there are no files to compare with.
+fn images(settings: &Settings, data: &DataDir) -> Result<Option<BlobFolder>> {
+    Ok((Place::of(settings)? == Place::Files).then(|| BlobFolder(data.media())))
+}
+
+async fn examine(doctor: &dyn Doctor, images: Option<&BlobFolder>, served: bool, repair: bool) -> Result<Report> {
     let mut mended = Vec::new();
     if repair {
         mended = doctor.mend(SystemClock.now()).await?;
     }
     let now = SystemClock.now();
     let mut examination = doctor.examine(now).await?;
-    if examination.is_readable() {
+    if let Some(images) = images
+        && examination.is_readable()
+    {
         if repair {
-            mended.extend(files::mend(doctor, &images).await);
+            mended.extend(files::mend(doctor, images).await);
         }
-        examination.checks.extend(files::check(doctor, &images).await);
+        examination.checks.extend(files::check(doctor, images).await);
     }
     Ok(Report { now, served, mended, examination })
 }

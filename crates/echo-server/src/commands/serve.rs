@@ -57,7 +57,8 @@ async fn serve(settings: Settings) -> Result<()> {
     if read_only {
         records.keep_still().await?;
     }
-    let echo = assemble::echo(&settings, &data, base, public_url, telemetry::metrics()?)?;
+    let images = assemble::images(&settings, &data, &base).await?;
+    let echo = assemble::echo(&settings, &images, base, public_url, telemetry::metrics()?)?;
     let (stop, stopped) = watch::channel(false);
     stop_on_signals(stop)?;
     let (app, inside) = (echo.app.clone(), echo.internal.clone());
@@ -65,7 +66,7 @@ async fn serve(settings: Settings) -> Result<()> {
 
     let metrics = internal.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
     // Nobody reading is no reason not to serve.
-    let _ = say(&welcome(&here, &records.whereabouts(&data), metrics));
+    let _ = say(&welcome(&here, &records.whereabouts(&data, &images), metrics));
     if read_only {
         let _ = say("READ_ONLY is on: every change is refused, and what follows from earlier ones waits.\n");
     }

@@ -9,11 +9,17 @@
 
 mod app;
 mod client;
+#[expect(dead_code, reason = "some of it is for its own tests")]
+#[path = "../../../echo-media/tests/cloudinary/double.rs"]
+mod cloudinary;
 mod contract;
 mod echod;
 mod legacy;
 mod mongo;
 mod picture;
+#[expect(dead_code, reason = "some of it is for its own tests")]
+#[path = "../../../echo-media/tests/s3/server.rs"]
+mod s3;
 mod wire;
 
 mod account_end;
@@ -41,6 +47,7 @@ mod moving;
 mod on_mongodb;
 mod openapi;
 mod people;
+mod places;
 mod posts;
 mod reactions;
 mod readme;

@@ -1,6 +1,6 @@
 //! Images: taken in, shown, gone.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
 use image::ImageFormat;
 use reqwest::{Method, multipart::Form};
@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Person, TestApp, eventually, fields, given_address, text},
     client::{Blocks, Reply, file},
+    echod::OwnServer,
     picture::{bomb, encoded, png, sideways_jpeg_with_place},
 };
 
@@ -145,6 +146,34 @@ async fn a_part_of_an_image_can_be_asked_for() {
     // Only a GET has parts (RFC 9110 §14.2).
     let head = app.anonymous().call(Method::HEAD, &url).header("range", "bytes=0-9").await.expect(200);
     assert_eq!((head.header("content-range"), head.header("content-length")), ("", whole.header("content-length")));
+}
+
+#[tokio::test]
+async fn who_accepts_webp_gets_it_where_it_stands_beside_the_picture() {
+    let Some(server) = OwnServer::start().await else { return };
+    let ana = server.sign_up("ana").await;
+    let url = text(&ana.upload(png(50, 50)).await["url"]);
+    let name = url.rsplit('/').next().unwrap().to_owned();
+    let get = async |accept: &str| server.anonymous().get(&url).header("accept", accept).await.expect(200);
+    let beside = server.data().join("media").join(&name[22..24]).join(name.replace(".png", ".webp"));
+    fs::remove_file(&beside).unwrap_or_default();
+
+    let alone = get("image/avif,image/webp,*/*;q=0.8").await;
+    fs::write(&beside, encoded(50, 50, ImageFormat::WebP)).unwrap();
+    let lighter = get("image/avif,image/webp,*/*;q=0.8").await;
+    let plain = get("image/webp;q=0, */*").await;
+
+    for picture in [&alone, &plain] {
+        assert_eq!(picture.header("content-type"), "image/png");
+        assert_eq!(picture.header("etag"), format!("\"{name}\""));
+    }
+    assert_eq!(lighter.header("content-type"), "image/webp");
+    for reply in [&alone, &lighter, &plain] {
+        assert!(reply.headers.get_all("vary").iter().any(|varies| varies == "Accept"), "{:?}", reply.headers);
+    }
+    assert_eq!(image::guess_format(&lighter.body).unwrap(), ImageFormat::WebP);
+    let request = server.anonymous().get(&url).header("accept", "image/webp");
+    request.header("if-none-match", lighter.header("etag")).await.expect(304);
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    ops::Range,
     path::PathBuf,
     sync::{
         Arc,
@@ -16,7 +15,8 @@ use bytes::Bytes;
 use echo_domain::{
     Clock, Consumer, Error, Event, IdSource, MediaId, RawId, Result, Timestamp, UserId,
     media::{
-        Blob, BlobStore, Holder, Image, MediaDesk, MediaKeeper, MediaService, Parts, Purpose, RoomEnough, StemSource,
+        Blob, BlobStore, Holder, Image, MediaDesk, MediaKeeper, MediaService, Part, Parts, Purpose, RoomEnough,
+        StemSource,
     },
     posts::{Block, Content, Post, PostCatalog, PostStore},
     users::ProfileDirectory,
@@ -256,12 +256,16 @@ impl BlobStore for TooLate {
         self.files.put(name, bytes).await
     }
 
-    async fn read(&self, name: &str, range: Option<Range<u64>>) -> Result<Option<Blob>> {
-        self.files.read(name, range).await
+    async fn read(&self, name: &str, part: Part) -> Result<Option<Blob>> {
+        self.files.read(name, part).await
     }
 
     async fn remove(&self, name: &str) -> Result<()> {
         self.files.remove(name).await
+    }
+
+    async fn check(&self) -> Result<()> {
+        self.files.check().await
     }
 }
 

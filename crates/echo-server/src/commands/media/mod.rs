@@ -1,5 +1,6 @@
 //! `echod media`
 
+mod moving;
 mod usage;
 
 use anyhow::Result;
@@ -9,6 +10,8 @@ use crate::config::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum MediaCommand {
+    /// Copy all images from where they are to S3, Cloudinary or the data folder
+    Move(moving::Move),
     /// Say what the room for images goes to: by what shows them, by age and by person
     Usage(usage::UsageArgs),
 }
@@ -20,6 +23,7 @@ pub(crate) enum MediaCommand {
 pub(crate) fn run(settings: &Settings, command: &MediaCommand) -> Result<()> {
     settings.check()?;
     match command {
+        MediaCommand::Move(asked) => moving::run(settings, asked),
         MediaCommand::Usage(asked) => usage::run(settings, asked),
     }
 }

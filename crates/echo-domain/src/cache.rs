@@ -56,7 +56,7 @@ pub async fn to_the_end<T: Send + 'static>(change: impl Future<Output = Result<T
     tokio::spawn(change).await.map_err(Error::internal)?
 }
 
-impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
+impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
     /// Room for `bytes`, which `weigh` counts beside what every entry takes. Values live for `lifetime`, in case a change
     /// elsewhere is not heard of.
     pub fn new(bytes: u64, lifetime: Duration, clock: Arc<dyn Clock>, weigh: fn(&V) -> usize) -> Self {
@@ -81,7 +81,7 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
             values.push(match self.look_up(key, now) {
                 GuardResult::Value(kept) => Some(kept.value),
                 GuardResult::Guard(guard) => {
-                    ours.insert(*key, guard);
+                    ours.insert(key.clone(), guard);
                     None
                 }
                 GuardResult::Timeout => {
@@ -98,10 +98,10 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
         }
         // Only now, with nothing of ours open: two callers that waited for each other would wait forever.
         for place in others {
-            let key = keys[place];
-            values[place] = match self.values.get_value_or_guard_async(&key).await {
+            let key = &keys[place];
+            values[place] = match self.values.get_value_or_guard_async(key).await {
                 Ok(kept) => Some(kept.value),
-                Err(guard) => self.fill(IdMap::from_iter([(key, guard)]), &load).await?.remove(&key),
+                Err(guard) => self.fill(IdMap::from_iter([(key.clone(), guard)]), &load).await?.remove(key),
             };
         }
         Ok(values)
@@ -131,7 +131,7 @@ impl<K: Copy + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
         mut places: IdMap<K, Guard<'_, K, V>>,
         load: impl Fn(Vec<K>) -> BoxFuture<'a, Result<IdMap<K, V>>>,
     ) -> Result<IdMap<K, V>> {
-        let loaded = load(places.keys().copied().collect()).await?;
+        let loaded = load(places.keys().cloned().collect()).await?;
         let until = self.clock.now() + self.lifetime;
         for (key, value) in &loaded {
             if let Some(place) = places.remove(key) {

@@ -14,12 +14,12 @@ use echo_domain::{
     BoxError, Error, Result,
     media::{Blob, BlobName, BlobStore, Part},
 };
-use futures_util::{TryStreamExt, stream};
+use futures_util::TryStreamExt;
 use tempfile::NamedTempFile;
 use tokio::{io::AsyncReadExt, task::spawn_blocking};
 use tokio_util::io::ReaderStream;
 
-use crate::{held, warm};
+use crate::held;
 
 /// How much of a file is read at a time, in bytes.
 const CHUNK: usize = 64 << 10;
@@ -34,15 +34,6 @@ pub struct FileBlobs {
     folder: PathBuf,
     /// Where files are written until they are whole.
     unfinished: PathBuf,
-}
-
-/// A file, or what was read of it.
-pub(crate) struct Opened<T> {
-    /// Of the whole file, in bytes.
-    pub(crate) length: u64,
-    /// Which of its bytes are wanted.
-    pub(crate) part: Range<u64>,
-    pub(crate) bytes: T,
 }
 
 impl FileBlobs {
@@ -79,11 +70,8 @@ impl BlobStore for FileBlobs {
 
     async fn read(&self, name: &str, part: Part) -> Result<Option<Blob>> {
         let Some(path) = self.path(name) else { return Ok(None) };
-        if let Some(Opened { length, part, bytes }) = warm::read(&path, &part) {
-            return Ok(Some(Blob { length, part, bytes: Box::pin(stream::iter([Ok(bytes)])) }));
-        }
         match blocking(move || open_at(&path, &part)).await? {
-            Ok(Opened { length, part, bytes: file }) => {
+            Ok((file, length, part)) => {
                 let file = tokio::fs::File::from_std(file).take(part.end - part.start);
                 let bytes = Box::pin(ReaderStream::with_capacity(file, CHUNK).map_err(BoxError::from));
                 Ok(Some(Blob { length, part, bytes }))
@@ -150,13 +138,13 @@ pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
-/// The file at the start of the part.
-fn open_at(path: &Path, part: &Part) -> io::Result<Opened<File>> {
+/// The file at the start of the part, its whole length, and where the part is.
+fn open_at(path: &Path, part: &Part) -> io::Result<(File, u64, Range<u64>)> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();
     let part = part.of(length);
     file.seek(SeekFrom::Start(part.start))?;
-    Ok(Opened { length, part, bytes: file })
+    Ok((file, length, part))
 }
 
 fn not_kept(error: io::Error) -> Error {

@@ -17,7 +17,6 @@ mod room;
 mod s3;
 mod strip;
 mod turn;
-mod warm;
 
 pub use cloudinary::{Cloud, CloudinaryBlobs, CloudinaryError, CloudinaryOptions};
 pub use files::FileBlobs;

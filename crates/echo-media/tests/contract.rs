@@ -2,8 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use echo_domain::{
+    Clock, Timestamp,
+    media::{BlobStore, CachedBlobs, Part},
+};
 use echo_media::FileBlobs;
 use tempfile::TempDir;
+
+const NAME: &str = "6553f10001020304ff000001.jpg";
 
 async fn fresh() -> (FileBlobs, TempDir) {
     let folder = tempfile::tempdir().unwrap();
@@ -11,3 +22,41 @@ async fn fresh() -> (FileBlobs, TempDir) {
 }
 
 echo_domain::blob_store_contract!(fresh);
+
+mod cached {
+    use super::*;
+
+    /// It stands until it is moved, in milliseconds.
+    #[derive(Default)]
+    struct Hand(AtomicI64);
+
+    impl Clock for Hand {
+        fn now(&self) -> Timestamp {
+            Timestamp::from_millis(1_766_000_000_000 + self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    async fn fresh() -> (CachedBlobs, TempDir) {
+        let (blobs, folder) = super::fresh().await;
+        (CachedBlobs::new(Arc::new(blobs), 1 << 20, Arc::new(Hand::default())), folder)
+    }
+
+    echo_domain::blob_store_contract!(fresh);
+
+    #[tokio::test]
+    async fn what_another_process_has_removed_is_gone_soon() {
+        let (files, _folder) = super::fresh().await;
+        let (files, clock) = (Arc::new(files), Arc::new(Hand::default()));
+        let [here, there] = [(); 2].map(|()| CachedBlobs::new(files.clone(), 1 << 20, clock.clone()));
+        let is_had = async |from: &CachedBlobs| from.read(NAME, Part::WHOLE).await.unwrap().is_some();
+        here.put(NAME, "one".into()).await.unwrap();
+        assert!(is_had(&here).await && is_had(&there).await);
+
+        there.remove(NAME).await.unwrap();
+
+        assert!(!is_had(&there).await);
+        assert!(is_had(&here).await, "nothing says that it is remembered");
+        clock.0.fetch_add(i64::try_from(CachedBlobs::LIFETIME.as_millis()).unwrap(), Ordering::Relaxed);
+        assert!(!is_had(&here).await);
+    }
+}

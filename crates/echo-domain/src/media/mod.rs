@@ -4,6 +4,7 @@ mod blob;
 #[cfg(feature = "contract")]
 pub mod blob_contract;
 mod blob_set;
+mod cached;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod image;
@@ -16,6 +17,7 @@ mod usage;
 
 pub use blob::{Blob, BlobName, BlobStore, Part};
 pub use blob_set::{BlobSet, Digest, StemSource};
+pub use cached::CachedBlobs;
 pub use image::{AltText, Encoded, Image, ImagePipeline, Picture, Processed, Purpose, Variant};
 pub use keeper::MediaKeeper;
 pub use room::{Room, RoomEnough};

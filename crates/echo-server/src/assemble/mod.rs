@@ -13,7 +13,7 @@ use echo_domain::{
     Clock, Consumer, Hears, IdSource, Relay, Sealer,
     auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
     feed::{FeedKeeper, FeedService, Policy},
-    media::{self, ImagePipeline, MediaDesk, MediaKeeper, MediaService, StemSource},
+    media::{self, CachedBlobs, ImagePipeline, MediaDesk, MediaKeeper, MediaService, StemSource},
     posts::{self, CachedPosts, Catalog, PostCatalog, PostKeeper, PostService},
     users::{self, CachedProfiles, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
 };
@@ -49,7 +49,7 @@ const BODIES: usize = 256 * 1024 * 1024;
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Sign-ins that wait for a thread: with two threads and 25 ms each, the last waits about 6 s.
 const PASSWORD_QUEUE: usize = 512;
-/// Bytes of records that are remembered; the JSON made of them may take as many.
+/// Bytes of records that are remembered; the JSON made of them may take as many, and images half as many.
 const CACHE: u64 = 32 * 1024 * 1024;
 /// Images that wait for a thread; their bytes are among [`BODIES`]. With two threads and half a second each, as 12 megapixels
 /// take, the last waits about half of [`DEADLINE`].
@@ -380,7 +380,7 @@ fn media_parts(settings: &Settings, images: &Blobs, records: &Records, clock: &A
     let pipeline = ImageThreads::new(cores(), IMAGE_QUEUE).context("cannot start the threads for images")?;
     Ok(media::Parts {
         media: records.media.clone(),
-        blobs: images.store.clone(),
+        blobs: Arc::new(CachedBlobs::new(images.store.clone(), CACHE / 2, clock.clone())),
         pipeline: Arc::new(pipeline) as Arc<dyn ImagePipeline>,
         clock: clock.clone(),
         room: images.room.clone(),

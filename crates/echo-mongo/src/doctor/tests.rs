@@ -297,6 +297,7 @@ async fn images_are_kept_for_what_shows_them_alone() {
     let doomed = MongoMedia(small.mongo.clone()).doomed(None, 10).await.unwrap();
     assert_eq!(doomed.into_iter().flat_map(|blobs| blobs.names).next(), Some(image.location));
     small.of(&MEDIA).delete_many(doc! {}).await.unwrap();
+    small.of(&MEDIA_WRITERS).delete_many(doc! {}).await.unwrap();
     assert_eq!(small.findings().await, [("images-missing", 2)]);
     assert!(small.mend().await.is_empty());
 }

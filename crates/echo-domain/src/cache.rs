@@ -107,6 +107,12 @@ impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
         Ok(values)
     }
 
+    /// The value, if it is known.
+    pub fn peek(&self, key: &K) -> Option<V> {
+        let now = self.clock.now();
+        self.values.get(key).filter(|kept| kept.until > now).map(|kept| kept.value)
+    }
+
     /// The value has changed, or may have.
     pub fn forget(&self, key: &K) {
         self.values.remove(key);

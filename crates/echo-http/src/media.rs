@@ -95,7 +95,8 @@ async fn serve(
     headers: HeaderMap,
 ) -> ApiResult<Response> {
     let not_found = || Error::not_found("media_not_found", "Media not found");
-    let name = BlobName::parse(&name).ok_or_else(not_found)?;
+    // Whatever else lies beside images in a bucket is for nobody.
+    let name = BlobName::parse(&name).filter(|name| name.content_type().is_some()).ok_or_else(not_found)?;
     let blobs = &*api.blobs;
     if !has_lighter(name) {
         return Ok(answer(blobs, name, &method, &headers).await?.ok_or_else(not_found)?);

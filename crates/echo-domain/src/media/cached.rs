@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{FutureExt, TryStreamExt, stream};
+use tokio::time::timeout;
 
-use crate::{Cache, Clock, Error, IdMap, Result};
+use crate::{BoxError, Cache, Clock, Error, IdMap, Result};
 
 use super::{Blob, BlobStore, Part};
 
@@ -22,6 +23,8 @@ enum Known {
     Whole(Bytes),
     /// Too long to be remembered.
     Long,
+    /// There is none: asked for again and again where a picture has no lighter copy.
+    Absent,
 }
 
 impl CachedBlobs {
@@ -30,55 +33,64 @@ impl CachedBlobs {
 
     /// The longest that is remembered, in bytes.
     const LONGEST: u64 = 512 << 10;
+    /// How long such a blob may take to come.
+    const PATIENCE: Duration = Duration::from_secs(10);
 
     /// Remembers up to about `bytes`.
     pub fn new(blobs: Arc<dyn BlobStore>, bytes: u64, clock: Arc<dyn Clock>) -> Self {
         let weigh = |known: &Known| match known {
             Known::Whole(bytes) => bytes.len(),
-            Known::Long => 0,
+            Known::Long | Known::Absent => 0,
         };
         Self { blobs, known: Cache::new(bytes, Self::LIFETIME, clock, weigh) }
     }
 
-    /// `None` when there is no such blob.
-    async fn known(&self, name: Arc<str>) -> Result<Option<Known>> {
+    async fn known(&self, name: Arc<str>) -> Result<Known> {
         let load = |names: Vec<Arc<str>>| {
             async move {
                 let mut loaded = IdMap::default();
                 for name in names {
-                    loaded.extend(self.load(&name).await?.map(|known| (name, known)));
+                    let known = self.load(&name).await?;
+                    loaded.insert(name, known);
                 }
                 Ok(loaded)
             }
             .boxed()
         };
-        Ok(self.known.get(&[name], load).await?.pop().flatten())
+        Ok(self.known.get(&[name], load).await?.pop().flatten().unwrap_or(Known::Absent))
     }
 
-    async fn load(&self, name: &str) -> Result<Option<Known>> {
-        let Some(blob) = self.blobs.read(name, Part::WHOLE).await? else { return Ok(None) };
+    async fn load(&self, name: &str) -> Result<Known> {
+        let Some(blob) = self.blobs.read(name, Part::WHOLE).await? else { return Ok(Known::Absent) };
         if blob.length > Self::LONGEST {
-            return Ok(Some(Known::Long));
+            return Ok(Known::Long);
         }
-        let parts: Vec<Bytes> = blob.bytes.try_collect().await.map_err(Error::internal)?;
-        Ok(Some(Known::Whole(match &parts[..] {
-            [whole] => whole.clone(),
-            parts => parts.concat().into(),
-        })))
+        let parts = timeout(Self::PATIENCE, blob.bytes.try_collect::<Vec<_>>()).await;
+        let parts = parts.map_err(|late| broke_off(late.into()))?.map_err(broke_off)?;
+        // Anew, for a part may keep alive the larger buffer that it was read into.
+        Ok(Known::Whole(parts.concat().into()))
     }
 }
 
 #[async_trait]
 impl BlobStore for CachedBlobs {
     async fn put(&self, name: &str, bytes: Bytes) -> Result<()> {
-        self.blobs.put(name, bytes).await
+        let put = self.blobs.put(name, bytes).await;
+        self.known.forget(&name.into());
+        put
     }
 
     async fn read(&self, name: &str, part: Part) -> Result<Option<Blob>> {
-        match self.known(name.into()).await? {
-            Some(Known::Whole(whole)) => Ok(Some(part_of(&whole, &part))),
-            Some(Known::Long) => self.blobs.read(name, part).await,
-            None => Ok(None),
+        let name: Arc<str> = name.into();
+        // To know how long it is, nobody reads it.
+        let known = match part == Part::NOTHING {
+            true => self.known.peek(&name).unwrap_or(Known::Long),
+            false => self.known(name.clone()).await?,
+        };
+        match known {
+            Known::Whole(whole) => Ok(Some(part_of(&whole, &part))),
+            Known::Long => self.blobs.read(&name, part).await,
+            Known::Absent => Ok(None),
         }
     }
 
@@ -91,6 +103,10 @@ impl BlobStore for CachedBlobs {
     async fn check(&self) -> Result<()> {
         self.blobs.check().await
     }
+}
+
+fn broke_off(source: BoxError) -> Error {
+    Error::Unavailable { what: "the store for images", retry_after: Duration::from_secs(10), source: Some(source) }
 }
 
 fn part_of(whole: &Bytes, part: &Part) -> Blob {

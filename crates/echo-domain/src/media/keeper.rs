@@ -1,24 +1,37 @@
 //! Sees to it that images stay exactly as long as something shows them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use crate::{Consumer, Event, PageRequest, Result, UserId, posts::Catalog, users::Directory};
+use crate::{Consumer, Event, PageRequest, Result, Stem, Timestamp, UserId, posts::Catalog, users::Directory};
 
-use super::{DoomedBlobs, Holder, Media, Part, Parts};
+use super::{BlobSet, DoomedBlobs, Holder, Media, Part, Parts};
 
 /// Follows the events about who shows what, and sweeps up what no event tells of.
 pub struct MediaKeeper {
     pub parts: Parts,
-    pub posts: Arc<dyn Catalog>,
-    pub directory: Arc<dyn Directory>,
+    posts: Arc<dyn Catalog>,
+    directory: Arc<dyn Directory>,
+    /// Doomed blobs that were removed, and when.
+    removed: Mutex<BTreeMap<Stem, Timestamp>>,
 }
 
 impl MediaKeeper {
     const SWEEP_EVERY: Duration = Duration::from_secs(30);
     const BATCH: usize = 100;
+    /// Longer than a request may still be putting blobs whose image is gone, or a store takes to do what it was not waited
+    /// for: only then are doomed blobs removed for the last time, and forgotten.
+    const LATE: Duration = Duration::from_secs(120);
+
+    pub fn new(parts: Parts, posts: Arc<dyn Catalog>, directory: Arc<dyn Directory>) -> Self {
+        Self { parts, posts, directory, removed: Mutex::default() }
+    }
 
     /// Removes expired images and doomed blobs, and measures what nobody has measured: when told, and again and again, until
     /// `stop` becomes true.
@@ -39,17 +52,28 @@ impl MediaKeeper {
 
     /// Whether there is more to do at once.
     async fn sweep_once(&self) -> Result<bool> {
+        let settled = self.settle_expired().await;
+        self.remove_doomed().await?;
+        settled?;
+        self.measure_some().await
+    }
+
+    /// Those that cannot be settled keep the others waiting only where they fill a whole batch.
+    async fn settle_expired(&self) -> Result<()> {
         loop {
             let expired = self.parts.media.expired(self.parts.clock.now(), Self::BATCH).await?;
-            if expired.is_empty() {
-                break;
+            let mut failed = None;
+            let mut settled = 0;
+            for media in &expired {
+                match self.settle(media).await {
+                    Ok(()) => settled += 1,
+                    Err(error) => failed = Some(error),
+                }
             }
-            for media in expired {
-                self.settle(&media).await?;
+            if settled == 0 {
+                return failed.map_or(Ok(()), Err);
             }
         }
-        self.remove_doomed().await?;
-        self.measure_some().await
     }
 
     /// Keeps an expired image if its holder shows it after all, and removes it otherwise. Nobody can claim it meanwhile.
@@ -71,12 +95,15 @@ impl MediaKeeper {
 
     /// Removes doomed blobs, then what is known of them. Some that cannot be removed do not keep the others.
     async fn remove_doomed(&self) -> Result<()> {
+        let now = self.parts.clock.now();
+        // Those that another process has forgotten.
+        self.removed().retain(|_, first| now.since(*first) < Self::LATE * 3);
         let mut after = None;
         loop {
             let doomed = self.parts.media.doomed(after, Self::BATCH).await?;
             let Some(last) = doomed.last() else { return Ok(()) };
             after = Some(last.stem);
-            for blobs in &doomed {
+            for blobs in doomed.iter().filter(|blobs| self.is_due(blobs.stem)) {
                 if let Err(error) = self.remove(blobs).await {
                     tracing::warn!(media.stem = %blobs.stem, error = &error as &dyn std::error::Error, "an image stays for now");
                 }
@@ -84,25 +111,52 @@ impl MediaKeeper {
         }
     }
 
+    /// At once, and again when nobody can still be putting them.
     async fn remove(&self, blobs: &DoomedBlobs) -> Result<()> {
         // The narrower ones first.
         for name in blobs.names.iter().rev() {
             self.parts.blobs.remove(name).await?;
         }
-        self.parts.media.forget(blobs.stem).await
+        let now = self.parts.clock.now();
+        let first = *self.removed().entry(blobs.stem).or_insert(now);
+        if now.since(first) >= Self::LATE {
+            self.parts.media.forget(blobs.stem).await?;
+            self.removed().remove(&blobs.stem);
+        }
+        Ok(())
+    }
+
+    fn is_due(&self, blobs: Stem) -> bool {
+        let now = self.parts.clock.now();
+        self.removed().get(&blobs).is_none_or(|first| now.since(*first) >= Self::LATE)
+    }
+
+    fn removed(&self) -> MutexGuard<'_, BTreeMap<Stem, Timestamp>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Measures blobs of images that came before anybody did. Whether there may be more.
     async fn measure_some(&self) -> Result<bool> {
         let unmeasured = self.parts.media.unmeasured(Self::BATCH).await?;
+        let mut measured = 0;
         for blobs in &unmeasured {
-            let mut bytes = 0;
-            for name in blobs.names() {
-                bytes += self.parts.blobs.read(name, Part::NOTHING).await?.map_or(0, |blob| blob.length);
+            match self.measure(blobs).await {
+                Ok(()) => measured += 1,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(media.stem = %blobs.stem, error, "an image counts for nothing for now");
+                }
             }
-            self.parts.media.measure(blobs.digest, bytes).await?;
         }
-        Ok(unmeasured.len() == Self::BATCH)
+        Ok(measured == Self::BATCH)
+    }
+
+    async fn measure(&self, blobs: &BlobSet) -> Result<()> {
+        let mut bytes = 0;
+        for name in blobs.names() {
+            bytes += self.parts.blobs.read(name, Part::NOTHING).await?.map_or(0, |blob| blob.length);
+        }
+        self.parts.media.measure(blobs.digest, bytes).await
     }
 
     async fn remove_all_of(&self, account: UserId) -> Result<()> {

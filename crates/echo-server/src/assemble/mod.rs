@@ -244,7 +244,7 @@ pub(crate) fn echo(
         directory: Arc::new(ProfileDirectory { profiles: records.profiles.clone() }),
         policy: Policy::ECHO,
     };
-    let media_keeper = Arc::new(MediaKeeper { parts: media_parts, posts: catalog, directory });
+    let media_keeper = Arc::new(MediaKeeper::new(media_parts, catalog, directory));
     let consumers: Vec<Arc<dyn Consumer>> = vec![
         Arc::new(ProfileKeeper { profiles, accounts: lookup, clock: clock.clone() }),
         Arc::new(PostKeeper { posts: post_store }),

@@ -67,7 +67,7 @@ impl Archive {
         let catalog = PostCatalog { posts: posts.clone(), directory: directory.clone() };
         Self {
             desk: MediaService::new(parts.clone()),
-            keeper: Arc::new(MediaKeeper { parts, posts: Arc::new(catalog), directory }),
+            keeper: Arc::new(MediaKeeper::new(parts, Arc::new(catalog), directory)),
             posts,
             clock,
             ids: IdSource::new(*b"its", 0),
@@ -125,6 +125,9 @@ impl Archive {
     }
 }
 
+/// After that, blobs are removed for the last time.
+const FOR_GOOD: Duration = Duration::from_secs(121);
+
 async fn sweep(keeper: &Arc<MediaKeeper>) {
     let (stop, stopped) = watch::channel(false);
     // The sweep has begun when it is told to end.
@@ -174,12 +177,16 @@ async fn an_image_that_cannot_be_removed_does_not_keep_the_next() {
     archive.sweep().await;
 
     assert!(!archive.has(&next).await);
+    archive.wait(FOR_GOOD);
+    archive.sweep().await;
     let doomed = media.doomed(None, 10).await.unwrap();
     assert_eq!(doomed.iter().flat_map(|blobs| &blobs.names).collect::<Vec<_>>(), stuck.names().collect::<Vec<_>>());
 
     fs::remove_dir(&file).unwrap();
     archive.sweep().await;
 
+    archive.wait(FOR_GOOD);
+    archive.sweep().await;
     assert_eq!(media.doomed(None, 10).await.unwrap(), []);
 }
 
@@ -279,8 +286,28 @@ async fn files_that_come_after_their_image_was_removed_go_too() {
     let late = desk.upload(ana, archive.id(), Purpose::Post, png(700, 20).into(), "").await;
 
     assert!(matches!(late, Err(Error::Unavailable { .. })), "{late:?}");
+    archive.wait(FOR_GOOD);
     archive.sweep().await;
     assert_eq!(archive.files(), 0);
+}
+
+#[tokio::test]
+async fn files_that_come_while_their_image_is_removed_go_too() {
+    let archive = Archive::open();
+    let image = archive.upload(archive.id()).await.unwrap();
+    archive.desk.discard(&[image.id]).await;
+    archive.sweep().await;
+    assert_eq!(archive.files(), 0);
+
+    archive.keeper.parts.blobs.put(&image.location, "late".into()).await.unwrap();
+    archive.sweep().await;
+    assert_eq!(archive.files(), 1, "they are not looked for each time");
+    archive.wait(FOR_GOOD);
+    archive.sweep().await;
+
+    assert_eq!(archive.files(), 0);
+    let doomed = archive.keeper.parts.media.doomed(None, 10).await.unwrap();
+    assert_eq!(doomed, []);
 }
 
 #[tokio::test]

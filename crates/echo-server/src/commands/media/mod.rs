@@ -21,7 +21,6 @@ pub(crate) enum MediaCommand {
 /// # Errors
 /// In one line.
 pub(crate) fn run(settings: &Settings, command: &MediaCommand) -> Result<()> {
-    settings.check()?;
     match command {
         MediaCommand::Move(asked) => moving::run(settings, asked),
         MediaCommand::Usage(asked) => usage::run(settings, asked),

@@ -92,6 +92,8 @@ async fn move_all(settings: &Settings, from: Place, to: Place) -> Result<()> {
     let (source, target) =
         (Blobs::open(from, settings, &data, &clock).await?, Blobs::open(to, settings, &data, &clock).await?);
     let records = Records::open(settings, &data, echo_crypto::random_bytes()).await?;
+    // It is no Echo that serves.
+    records.keep_still().await?;
     let moved = copy_all(&*records.transfer(), &source, &target).await;
     records.close().await?;
     let Moved { copied, bytes, there, missing } =
@@ -169,7 +171,11 @@ async fn copy_image(record: &Record, source: &Blobs, target: &Blobs) -> Result<M
     let mut moved = Moved::default();
     for name in names(record) {
         let Some(bytes) = whole(&*source.store, name.as_str()).await? else {
-            moved.missing.push(name.as_str().to_owned());
+            // What was uploaded since Echo uses the new place has never been in the old one.
+            match target.store.read(name.as_str(), Part::NOTHING).await? {
+                Some(_) => moved.there += 1,
+                None => moved.missing.push(name.as_str().to_owned()),
+            }
             continue;
         };
         if copy(name, &bytes, target).await? {

@@ -44,6 +44,7 @@ struct Told {
 /// # Errors
 /// In one line.
 pub(super) fn run(settings: &Settings, asked: &UsageArgs) -> Result<()> {
+    settings.check()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let folder = &settings.data.data_dir;
     let data =
@@ -51,6 +52,8 @@ pub(super) fn run(settings: &Settings, asked: &UsageArgs) -> Result<()> {
     let waiting = progress::waiting("Looking through all images");
     let told = runtime.block_on(async {
         let records = Records::open(settings, &data, echo_crypto::random_bytes()).await?;
+        // It is no Echo that serves.
+        records.keep_still().await?;
         let told = look(&records, asked.people.into()).await;
         records.close().await?;
         told

@@ -120,7 +120,7 @@ async fn pictures_are_kept_at_cloudinary_and_go_from_it() {
         assert!(url.starts_with(&format!("{}/demo/image/upload/", double.address)), "{url}");
         assert_eq!(reqwest::get(url).await.unwrap().status(), 200);
     }
-    assert!(urls.iter().any(|url| url.contains("/c_limit,w_640/")), "{urls:?}");
+    assert!(urls[1].contains("/c_limit,w_320/"), "{urls:?}");
     let name = urls[0].rsplit('/').next().unwrap();
     server.anonymous().get(&format!("/media/{name}")).await.expect(200);
     let kept = double.pictures();

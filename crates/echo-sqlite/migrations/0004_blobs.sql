@@ -11,7 +11,7 @@ CREATE TABLE blobs (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX blobs_unmeasured ON blobs (digest) WHERE bytes IS NULL;
 
--- What no image is of any more, until it is gone.
+-- What no image is of any more, until it is gone; addresses, of an image that another service delivered.
 CREATE TABLE blobs_doomed (
     stem  BLOB NOT NULL PRIMARY KEY,
     names TEXT NOT NULL
@@ -38,7 +38,7 @@ INSERT INTO blobs_doomed
     SELECT id, (SELECT json_group_array(name) FROM
         (SELECT image ->> '$.location' AS name
          UNION ALL SELECT variant.value ->> '$.location' FROM json_each(image, '$.variants') AS variant))
-    FROM media WHERE doomed = 1 AND blobs IS NOT NULL;
+    FROM media WHERE doomed = 1 AND json_valid(image) AND image ->> '$.location' IS NOT NULL;
 DELETE FROM media WHERE doomed = 1;
 INSERT INTO blobs SELECT blobs, id, json_remove(image, '$.id', '$.alt'), NULL, 1 FROM media WHERE blobs IS NOT NULL;
 

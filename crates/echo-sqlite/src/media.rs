@@ -221,17 +221,23 @@ pub(crate) fn insert(tx: &Tx<'_>, media: &Media) -> Outcome<()> {
     Ok(())
 }
 
-/// Removes the image, and dooms its blobs if it is the last of them.
+/// Removes the image, and dooms its blobs if it is the last of them, or its addresses if it is of none.
 pub(crate) fn remove(tx: &Tx<'_>, image: MediaId) -> Outcome<()> {
-    const REMOVE: &str = "DELETE FROM media WHERE id = ?1 RETURNING account, blobs, bytes";
+    const REMOVE: &str = "DELETE FROM media WHERE id = ?1 RETURNING account, blobs, bytes, image";
     let removed = tx.one(REMOVE, [key(image)], |row| {
         let blobs: Option<[u8; 32]> = row.get(1)?;
-        Ok((sql::id(row, 0)?, blobs.map(Digest::from_bytes), row.get(2)?))
+        // What cannot be read has no address that anybody knows.
+        let image = sql::from_json::<ImageColumn>(row, 3).ok();
+        Ok((sql::id(row, 0)?, blobs.map(Digest::from_bytes), row.get(2)?, image.map(Image::from)))
     })?;
-    let Some((account, blobs, bytes)): Option<(UserId, _, i64)> = removed else { return Ok(()) };
+    let Some((account, blobs, bytes, image)): Option<(UserId, _, i64, _)> = removed else { return Ok(()) };
     tx.run("UPDATE media_bytes SET bytes = bytes - ?2 WHERE account = ?1", params![key(account), bytes])?;
     tx.run("DELETE FROM media_bytes WHERE account = ?1 AND bytes = 0", [key(account)])?;
-    blobs.map_or(Ok(()), |digest| sets::count_down(tx, digest))
+    match (blobs, image) {
+        (Some(digest), _) => sets::count_down(tx, digest),
+        (None, Some(image)) => sets::doom(tx, &(&image).into()),
+        (None, None) => Ok(()),
+    }
 }
 
 fn measure(tx: &Tx<'_>, digest: Digest, bytes: u64) -> Outcome<()> {

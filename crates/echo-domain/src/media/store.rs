@@ -51,16 +51,24 @@ impl Upload {
     }
 }
 
-/// Blobs of which no image is any more.
+/// Blobs of which no image is any more, or an image that is gone here while another service still has it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DoomedBlobs {
     pub stem: Stem,
+    /// The widest first; addresses, of an image that another service delivers.
     pub names: Vec<String>,
 }
 
 impl From<&BlobSet> for DoomedBlobs {
     fn from(blobs: &BlobSet) -> Self {
         Self { stem: blobs.stem, names: blobs.names().map(str::to_owned).collect() }
+    }
+}
+
+/// An image that is of no set of blobs goes by itself, under its own id.
+impl From<&Image> for DoomedBlobs {
+    fn from(image: &Image) -> Self {
+        Self { stem: Stem(image.id.0), names: image.names().map(str::to_owned).collect() }
     }
 }
 
@@ -112,7 +120,8 @@ pub trait MediaStore: Send + Sync {
     /// Images whose time is over at `now`.
     async fn expired(&self, now: Timestamp, limit: usize) -> Result<Vec<Media>>;
 
-    /// Removes the images, and dooms the blobs of which none is left; those unknown are left alone.
+    /// Removes the images, and dooms the blobs of which none is left; those unknown are left alone. An image that another
+    /// service delivers is doomed with its addresses.
     async fn remove(&self, images: &[MediaId]) -> Result<()>;
 
     /// Dooms the blobs, which somebody may have kept too late, unless an image is of them.

@@ -9,7 +9,7 @@ use crate::{
     auth::{Account, Login, Session},
     contract::{Backend, left, sample, sample::NOW},
     idempotency::Begun,
-    media::{BlobSet, Digest, Holder, Image, Media, Picture},
+    media::{BlobSet, Digest, DoomedBlobs, Holder, Image, Media, Picture, Variant},
     posts::{Block, Content, Post},
     users::{Profile, Search},
 };
@@ -27,6 +27,7 @@ macro_rules! target_contract {
             pages_are_in_order_and_end
             counts_are_those_of_what_was_put
             images_that_were_put_count_for_their_blobs_and_accounts
+            an_image_that_another_service_delivers_is_doomed_with_its_addresses
             people_who_were_put_sign_in_and_are_found
             what_the_stores_keep_is_given_out
             a_request_that_was_put_is_done_or_begun_anew
@@ -271,7 +272,31 @@ pub async fn images_that_were_put_count_for_their_blobs_and_accounts(Moving { ta
         media.remove(&[image.image.id]).await.unwrap();
     }
     assert_eq!(media.bytes_of(ana.id).await.unwrap(), 0);
-    assert_eq!(media.doomed(None, 10).await.unwrap().len(), 3);
+    assert_eq!(media.doomed(None, 10).await.unwrap().len(), 4);
+}
+
+pub async fn an_image_that_another_service_delivers_is_doomed_with_its_addresses(Moving { target, stores }: Moving) {
+    let address = |width: u32| format!("https://example.com/{width}/a.jpg");
+    let variants = vec![Variant { width: 320, location: address(320) }];
+    let linked = |id| Image { id, location: address(640), variants: variants.clone(), ..sample::image() };
+    let [gone, stays] = sample::ids().map(linked);
+    let delivered = |image: &Image| {
+        let upload = sample::upload(sample::id());
+        Record::Image(Media { image: image.clone(), blobs: None, bytes: 0, ..upload.of(&upload.blobs) })
+    };
+    put(&target, &[delivered(&gone), delivered(&stays)]).await;
+    let media = stores.media;
+
+    for _ in 0..2 {
+        media.remove(&[gone.id]).await.unwrap();
+    }
+
+    let expected = DoomedBlobs { stem: gone.id.0.into(), names: vec![address(640), address(320)] };
+    assert_eq!(media.doomed(None, 10).await.unwrap(), [expected]);
+    assert_eq!(media.find(gone.id).await.unwrap(), None);
+    assert!(media.find(stays.id).await.unwrap().is_some());
+    media.forget(gone.id.0.into()).await.unwrap();
+    assert_eq!(media.doomed(None, 10).await.unwrap(), []);
 }
 
 pub async fn people_who_were_put_sign_in_and_are_found(Moving { target, stores }: Moving) {

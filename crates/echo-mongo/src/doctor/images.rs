@@ -96,7 +96,8 @@ fn named_by_doomed<'t>(tx: Tx<'t>, stems: &'t [ObjectId]) -> BoxFuture<'t, Outco
     async move {
         let rows: Vec<DoomedRow> = Moment(tx).find(&BLOBS_DOOMED, doc! { "_id": { "$in": stems } }, doc! {}).await?;
         let names = rows.into_iter().flat_map(|row| DoomedBlobs::from(row).names);
-        Ok(names.map(|name| NamedBlob { name, needed: false }).collect())
+        let ours = names.filter(|name| !name.contains('/'));
+        Ok(ours.map(|name| NamedBlob { name, needed: false }).collect())
     }
     .boxed()
 }

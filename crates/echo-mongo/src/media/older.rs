@@ -3,20 +3,23 @@
 use bson::{Document, doc, oid::ObjectId};
 use echo_domain::{
     Result, Stem,
-    media::{BlobSet, Digest, DoomedBlobs, Image},
+    media::{BlobSet, Digest, Image},
 };
 use futures_util::{FutureExt, TryStreamExt};
 use serde::Deserialize;
 
 use crate::{
     Mongo,
-    collections::{BLOBS, BLOBS_DOOMED, MEDIA},
+    collections::{BLOBS, MEDIA},
     documents::id,
     error::Outcome,
     transaction::Tx,
 };
 
-use super::rows::{BlobsRow, DoomedRow, ImageRow, digest};
+use super::{
+    rows::{BlobsRow, ImageRow, digest},
+    sets,
+};
 
 /// How many get theirs in one transaction.
 const BATCH: i64 = 200;
@@ -70,11 +73,10 @@ async fn give(mut tx: Tx<'_>, older: &[OlderRow]) -> Outcome<()> {
 async fn doom(tx: &mut Tx<'_>, image: &OlderRow) -> Outcome<()> {
     let media = tx.mongo.collection::<Document>(&MEDIA);
     let gone = media.delete_one(doc! { "_id": image.id, "doomed": true }).session(&mut *tx.session).await?;
-    if let Some(blobs) = image.blobs().filter(|_| gone.deleted_count > 0) {
-        let row = DoomedRow::from(DoomedBlobs::from(&blobs));
-        tx.mongo.collection(&BLOBS_DOOMED).insert_one(row).session(&mut *tx.session).await?;
+    match gone.deleted_count {
+        0 => Ok(()),
+        _ => sets::doom(tx, (&Image::from(image.image.clone())).into()).await,
     }
-    Ok(())
 }
 
 async fn give_one(tx: &mut Tx<'_>, image: &OlderRow) -> Outcome<()> {

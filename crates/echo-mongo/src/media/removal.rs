@@ -14,7 +14,7 @@ use crate::{
     transaction::Tx,
 };
 
-use super::sets;
+use super::{rows::MediaRow, sets};
 
 /// Where an image is counted.
 #[derive(Debug, Clone, Deserialize)]
@@ -45,10 +45,26 @@ pub(crate) async fn remove(mut tx: Tx<'_>, images: &[MediaId]) -> Outcome<()> {
     if there.is_empty() {
         return Ok(());
     }
+    doom_delivered(&mut tx, &there).await?;
     let ids: Vec<_> = there.iter().map(|image| image.id).collect();
     media.delete_many(doc! { "_id": { "$in": ids } }).session(&mut *tx.session).await?;
     charge(&mut tx, &there, -1).await?;
     sets::count_down(&mut tx, by_digest(&there)).await
+}
+
+/// Dooms those of the images that another service delivers, and that are of no set of blobs.
+async fn doom_delivered(tx: &mut Tx<'_>, images: &[Placed]) -> Outcome<()> {
+    let ids: Vec<_> = images.iter().filter(|image| image.blobs.is_none()).map(|image| image.id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let media = tx.mongo.collection::<MediaRow>(&MEDIA);
+    let mut found = media.find(doc! { "_id": { "$in": ids } }).session(&mut *tx.session).await?;
+    let rows: Vec<MediaRow> = found.stream(&mut *tx.session).try_collect().await?;
+    for row in rows {
+        sets::doom(tx, (&row.read()?.image).into()).await?;
+    }
+    Ok(())
 }
 
 /// Counts images that were added.

@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use bson::{Document, doc, oid::ObjectId};
 use echo_domain::{
     Error, RawId,
-    media::{BlobSet, Digest, Image, Media},
+    media::{BlobSet, Digest, DoomedBlobs, Image, Media},
 };
 use mongodb::options::ReturnDocument;
 
 use crate::{
     collections::{BLOBS, BLOBS_DOOMED, MEDIA},
-    documents::binary,
+    documents::{binary, oid},
     error::Outcome,
     transaction::Tx,
 };
@@ -50,7 +50,7 @@ pub(crate) async fn count_up(tx: &mut Tx<'_>, images: BTreeMap<Vec<u8>, i64>) ->
 }
 
 /// Counts anew how many images are of the same blobs as this one. Where nobody knows these blobs, the image tells what they
-/// are.
+/// are, and they are not to go, whoever doomed them.
 pub(crate) async fn count_again(tx: Tx<'_>, image: ObjectId) -> Outcome<()> {
     let media = tx.mongo.collection::<MediaRow>(&MEDIA);
     let row = media.find_one(doc! { "_id": image }).session(&mut *tx.session).await?;
@@ -61,7 +61,10 @@ pub(crate) async fn count_again(tx: Tx<'_>, image: ObjectId) -> Outcome<()> {
     let count = doc! { "$set": { "images": has } };
     let counted = kept.update_one(doc! { "_id": digest(of) }, count).session(&mut *tx.session).await?;
     if counted.matched_count == 0 {
-        kept.insert_one(BlobsRow::new(&told_by(image, of, bytes)?, has)).session(&mut *tx.session).await?;
+        let told = told_by(image, of, bytes)?;
+        kept.insert_one(BlobsRow::new(&told, has)).session(&mut *tx.session).await?;
+        let doomed = tx.mongo.collection::<Document>(&BLOBS_DOOMED);
+        doomed.delete_one(doc! { "_id": oid(told.stem) }).session(&mut *tx.session).await?;
     }
     Ok(())
 }
@@ -92,9 +95,16 @@ pub(super) async fn count_down(tx: &mut Tx<'_>, images: BTreeMap<Vec<u8>, i64>) 
             .session(&mut *tx.session);
         if let Some(unused) = less.await?.filter(|blobs| blobs.images <= 0) {
             kept.delete_one(this).session(&mut *tx.session).await?;
-            let row = DoomedRow::from(echo_domain::media::DoomedBlobs::from(&unused.read()?));
-            tx.mongo.collection(&BLOBS_DOOMED).insert_one(row).session(&mut *tx.session).await?;
+            doom(tx, (&unused.read()?).into()).await?;
         }
     }
+    Ok(())
+}
+
+pub(super) async fn doom(tx: &mut Tx<'_>, blobs: DoomedBlobs) -> Outcome<()> {
+    let DoomedRow { id, names } = blobs.into();
+    let doomed = tx.mongo.collection::<Document>(&BLOBS_DOOMED);
+    let unless_there = doc! { "$setOnInsert": { "names": names } };
+    doomed.update_one(doc! { "_id": id }, unless_there).upsert(true).session(&mut *tx.session).await?;
     Ok(())
 }

@@ -40,8 +40,11 @@ async fn images_that_were_there_have_blobs_of_their_own() {
         assert_eq!(kept.map(|it| (it.blobs, it.bytes)), Some((Some(Digest::unknown(raw(1).into())), 0)));
         assert_eq!(linked.map(|it| (it.blobs, it.bytes)), Some((None, 0)));
         assert_eq!(media.find(raw(2).into()).await.unwrap(), None);
-        let names = ["b.png", "b.png-640"].map(str::to_owned).to_vec();
-        assert_eq!(media.doomed(None, 10).await.unwrap(), [DoomedBlobs { stem: raw(2).into(), names }]);
+        let doomed =
+            |n, names: [&str; 2]| DoomedBlobs { stem: raw(n).into(), names: names.map(str::to_owned).to_vec() };
+        let file = doomed(2, ["b.png", "b.png-640"]);
+        let address = doomed(4, ["https://example.com/d.png", "https://example.com/d.png-640"]);
+        assert_eq!(media.doomed(None, 10).await.unwrap(), [file, address]);
         let unmeasured = media.unmeasured(10).await.unwrap();
         assert_eq!(unmeasured.iter().map(|blobs| blobs.location.as_str()).collect::<Vec<_>>(), ["a.png"]);
     }

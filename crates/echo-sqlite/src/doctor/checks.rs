@@ -213,10 +213,14 @@ pub(super) const CHECKS: &[Check] = &[
         what: "images of sets of blobs that are not there",
         find: "SELECT blobs, lower(hex(id)) FROM media
              WHERE blobs IS NOT NULL AND NOT EXISTS (SELECT 1 FROM blobs WHERE digest = media.blobs)",
-        mend: Mend::With(&["INSERT INTO blobs
-             SELECT blobs, unhex(substr(image ->> '$.location', 1, 24)), json_remove(image, '$.id', '$.alt'), bytes,
-                 (SELECT count(*) FROM media WHERE blobs = ?1)
-             FROM media WHERE blobs = ?1 LIMIT 1"]),
+        // Without a length nobody has measured them. They are not to go, whoever doomed them.
+        mend: Mend::With(&[
+            "INSERT INTO blobs
+             SELECT blobs, unhex(substr(image ->> '$.location', 1, 24)), json_remove(image, '$.id', '$.alt'),
+                 nullif(bytes, 0), (SELECT count(*) FROM media WHERE blobs = ?1)
+             FROM media WHERE blobs = ?1 LIMIT 1",
+            "DELETE FROM blobs_doomed WHERE stem = (SELECT stem FROM blobs WHERE digest = ?1)",
+        ]),
     },
     Check {
         name: "account-bytes",

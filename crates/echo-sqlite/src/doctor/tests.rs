@@ -174,14 +174,23 @@ async fn what_images_count_for_is_recounted() {
     let small = Small::new().await;
 
     small.breaks("UPDATE blobs SET images = images + 1", &[("image-counts", 2)]).await;
-    small.breaks("DELETE FROM blobs", &[("images-without-blobs", 2)]).await;
+    let doomed = async || SqliteMedia(small.database.clone()).doomed(None, 10).await.unwrap();
+    let lost = "INSERT INTO blobs_doomed SELECT stem, '[]' FROM blobs; DELETE FROM blobs";
+    small.breaks(lost, &[("images-without-blobs", 2)]).await;
+    assert_eq!(doomed().await, []);
+    assert!(SqliteMedia(small.database.clone()).unmeasured(10).await.unwrap().is_empty());
+    let unmeasured = "DELETE FROM blobs; UPDATE media SET bytes = 0; DELETE FROM media_bytes";
+    small.breaks(unmeasured, &[("images-without-blobs", 2)]).await;
+    assert_eq!(SqliteMedia(small.database.clone()).unmeasured(10).await.unwrap().len(), 2);
+    small.sql("UPDATE blobs SET bytes = 100; UPDATE media SET bytes = 100").await;
+    small.sql("INSERT INTO media_bytes VALUES (:ana, 200)").await;
     small.breaks("UPDATE media_bytes SET bytes = 7", &[("account-bytes", 1)]).await;
     small.breaks("DELETE FROM media_bytes", &[("account-bytes", 1)]).await;
     small.breaks("INSERT INTO media_bytes VALUES (x'00000000000000000000beef', 7)", &[("account-bytes", 1)]).await;
     let unused = "INSERT INTO blobs SELECT unhex(hex(zeroblob(32))), x'00000000000000000000beef', shape, NULL, 0
         FROM blobs LIMIT 1";
     small.breaks(unused, &[("image-counts", 1)]).await;
-    let doomed = SqliteMedia(small.database.clone()).doomed(None, 10).await.unwrap();
+    let doomed = doomed().await;
     assert_eq!(doomed.iter().map(|blobs| blobs.stem.to_string()).collect::<Vec<_>>(), ["00000000000000000000beef"]);
 }
 

@@ -1,5 +1,7 @@
 //! What the decoders do not check: read from the files' structure, before anything is decoded.
 
+use std::iter;
+
 use echo_domain::Result;
 
 use crate::limits;
@@ -46,33 +48,48 @@ pub(crate) fn png_is_sound(bytes: &[u8]) -> bool {
     false
 }
 
-/// Looks at each lossy bitstream in a WebP: the decoder makes room for what it says before it compares that with
-/// the size that the file declares. RFC 9649 §2, RFC 6386 §9.1.
+/// The WebP without what follows the end that it declares, after a look at each lossy bitstream in it: the decoder would
+/// read on behind that end, and makes room for what a bitstream says before it compares that with the size that the file
+/// declares. RFC 9649 §2, RFC 6386 §9.1.
 ///
 /// # Errors
 /// [`echo_domain::Error::TooLarge`] when one of them is; [`echo_domain::Error::Unsupported`] when the file was cut short.
-pub(crate) fn check_webp(bytes: &[u8]) -> Result<()> {
+pub(crate) fn check_webp(bytes: &[u8]) -> Result<&[u8]> {
     let declared = bytes.get(4..8).and_then(|size| size.first_chunk()).map(|size| u32::from_le_bytes(*size));
     let declared = declared.and_then(|size| usize::try_from(size).ok()?.checked_add(8));
-    let whole = declared.and_then(|size| bytes.get(12..size)).ok_or_else(limits::unsupported)?;
-    check_chunks(whole)
-}
-
-fn check_chunks(mut chunks: &[u8]) -> Result<()> {
-    while let Some((kind, rest)) = chunks.split_first_chunk::<4>() {
-        let Some((size, rest)) = rest.split_first_chunk::<4>() else { break };
-        let size = usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX);
-        let data = &rest[..size.min(rest.len())];
+    let file = declared.and_then(|size| bytes.get(..size)).ok_or_else(limits::unsupported)?;
+    for (kind, size, rest) in chunks(file.get(12..).ok_or_else(limits::unsupported)?) {
         match kind {
-            b"VP8 " => check_lossy(data)?,
-            // A frame's own chunks follow 16 bytes of its header.
-            b"ANMF" => check_chunks(data.get(16..).unwrap_or_default())?,
+            b"VP8 " => check_lossy(&rest[..size.min(rest.len())])?,
+            b"ANMF" => check_lossy(lossy_of_frame(rest).unwrap_or_default())?,
             _ => {}
         }
-        // Chunks begin at even offsets.
-        chunks = rest.get(size.saturating_add(size % 2)..).unwrap_or_default();
     }
-    Ok(())
+    Ok(file)
+}
+
+/// Of each chunk its name, the size that it declares, and all that follows these.
+fn chunks(mut bytes: &[u8]) -> impl Iterator<Item = (&[u8; 4], usize, &[u8])> {
+    iter::from_fn(move || {
+        let (kind, rest) = bytes.split_first_chunk::<4>()?;
+        let (size, rest) = rest.split_first_chunk::<4>()?;
+        let size = usize::try_from(u32::from_le_bytes(*size)).unwrap_or(usize::MAX);
+        // Chunks begin at even offsets.
+        bytes = rest.get(size.saturating_add(size % 2)..).unwrap_or_default();
+        Some((kind, size, rest))
+    })
+}
+
+/// What the decoder takes for a frame's lossy bitstream: behind transparency, that is a chunk of any name.
+fn lossy_of_frame(frame: &[u8]) -> Option<&[u8]> {
+    // A frame's own chunks follow 16 bytes of its header.
+    let mut chunks = chunks(frame.get(16..)?);
+    let (size, rest) = match chunks.next()? {
+        (b"VP8 ", size, rest) => (size, rest),
+        (b"ALPH", ..) => chunks.next().map(|(_, size, rest)| (size, rest))?,
+        _ => return None,
+    };
+    Some(&rest[..size.min(rest.len())])
 }
 
 fn check_lossy(data: &[u8]) -> Result<()> {

@@ -54,10 +54,9 @@ pub(crate) fn jpeg(bytes: &[u8]) -> Result<Picture> {
     decode(JpegDecoder::new(Cursor::new(bytes)).map_err(refused)?)
 }
 
-/// The first frame, when it is animated.
-pub(crate) fn webp(bytes: &[u8]) -> Result<Picture> {
-    container::check_webp(bytes)?;
-    Ok(decode(WebPDecoder::new(Cursor::new(bytes)).map_err(refused)?)?.turned())
+/// The first frame, when it is animated. `file` is what [`container::check_webp`] gave.
+pub(crate) fn webp(file: &[u8]) -> Result<Picture> {
+    Ok(decode(WebPDecoder::new(Cursor::new(file)).map_err(refused)?)?.turned())
 }
 
 fn decode(mut decoder: impl ImageDecoder) -> Result<Picture> {

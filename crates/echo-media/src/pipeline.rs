@@ -12,7 +12,7 @@ use echo_domain::{
 use image::{ImageFormat, guess_format};
 
 use crate::{
-    animation,
+    animation, container,
     decode::{self, Picture},
     encode,
     limits::{self, Budget},
@@ -99,8 +99,9 @@ fn png(upload: &[u8]) -> Result<(Picture, Encoded)> {
 }
 
 fn webp(upload: &[u8]) -> Result<(Picture, Encoded)> {
-    let picture = decode::webp(upload)?;
-    let encoded = match picture.as_it_was.then(|| strip::webp(upload)).flatten() {
+    let file = container::check_webp(upload)?;
+    let picture = decode::webp(file)?;
+    let encoded = match picture.as_it_was.then(|| strip::webp(file)).flatten() {
         Some(stripped) => stripped,
         None => encode::webp(&picture.pixels, encode::ORIGINAL_QUALITY)?,
     };
@@ -124,7 +125,7 @@ fn for_profile(upload: &[u8], budget: &Budget) -> Result<Processed> {
     let picture = match format {
         Ok(ImageFormat::Jpeg) => decode::jpeg(upload)?,
         Ok(ImageFormat::Png) => decode::png(upload)?,
-        Ok(ImageFormat::WebP) => decode::webp(upload)?,
+        Ok(ImageFormat::WebP) => decode::webp(container::check_webp(upload)?)?,
         Ok(ImageFormat::Gif) => animation::rewrite(upload, budget)?.0,
         _ => return Err(limits::unsupported()),
     };

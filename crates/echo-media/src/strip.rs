@@ -16,6 +16,8 @@ pub(crate) fn jpeg(bytes: &[u8]) -> Option<Encoded> {
     let mut stripped = Vec::with_capacity(bytes.len());
     stripped.extend([START, HEADER].concat());
     let mut framed = false;
+    // Of a sequential frame; decoders stop when each of them was there once, whatever follows.
+    let mut unscanned = None;
     loop {
         let [0xFF, marker, after @ ..] = rest else { return None };
         match *marker {
@@ -35,10 +37,13 @@ pub(crate) fn jpeg(bytes: &[u8]) -> Option<Encoded> {
         let scan = if *marker == 0xDA { scan_length(after.get(length..)?)? } else { 0 };
         let whole = &rest[..2 + length + scan];
         match *marker {
-            0xC0..=0xC2 if !framed && is_frame(data) => framed = true,
+            0xC0..=0xC2 if !framed && is_frame(data) => {
+                framed = true;
+                unscanned = (*marker != 0xC2).then(|| components_of(&data[6..], 3));
+            }
             0xC4 if are_huffman_tables(data) => {}
             0xDB if are_quantization_tables(data) => {}
-            0xDA if framed && is_scan(data) => {}
+            0xDA if framed && is_scan(data) && are_new(data, &mut unscanned) => {}
             0xDD if data.len() == 2 => {}
             0xEE if !says_ycbcr(data) => return None,
             // Of applications, and comments.
@@ -53,35 +58,56 @@ pub(crate) fn jpeg(bytes: &[u8]) -> Option<Encoded> {
     }
 }
 
-/// The still image in a WebP, and the transparency that goes with it; nothing when it is animated. RFC 9649 §2.
+/// The still image in a WebP, and the transparency that goes with it.
+///
+/// Nothing when it is animated, or has a part of a picture where the decoder does not look at it. RFC 9649 §2.
 pub(crate) fn webp(bytes: &[u8]) -> Option<Encoded> {
-    let mut chunks = bytes.get(12..)?;
-    let mut kept = b"RIFF\0\0\0\0WEBP".to_vec();
-    while let Some((head, rest)) = chunks.split_first_chunk::<8>() {
-        let [kind @ .., s0, s1, s2, s3] = head;
-        let size = usize::try_from(u32::from_le_bytes([*s0, *s1, *s2, *s3])).ok()?;
-        let data = rest.get(..size)?;
-        match kind {
-            // What is said to be in the file is, of what may be, the transparency.
-            b"VP8X" => {
-                kept.extend([b"VP8X\x0A\0\0\0", &[data.first()? & 0x10, 0, 0, 0][..], data.get(4..10)?].concat());
-            }
-            b"ALPH" | b"VP8 " | b"VP8L" => {
-                kept.extend(head.iter().chain(data));
-                // Chunks begin at even offsets.
-                kept.resize(kept.len().next_multiple_of(2), 0);
-            }
-            b"ANIM" | b"ANMF" => return None,
-            _ => {}
+    let mut parts = parts_of_webp(bytes.get(12..)?)?;
+    let plain_header;
+    if let [(b"VP8X", header), ..] = &mut parts[..] {
+        // What is said to be in the file is, of what may be, the transparency.
+        plain_header = [&[header.first()? & 0x12, 0, 0, 0], header.get(4..10)?].concat();
+        *header = &plain_header;
+    }
+    let is_still = matches!(
+        parts[..],
+        [(b"VP8 " | b"VP8L", _)]
+            | [(b"VP8X", [0, ..]), (b"VP8 ", _)]
+            | [(b"VP8X", [0x10, ..]), (b"ALPH", _), (b"VP8 ", _)]
+            | [(b"VP8X", [0 | 0x10, ..]), (b"VP8L", _)]
+    );
+    is_still.then(|| riff(&parts)).flatten()
+}
+
+/// The chunks that make a picture, up to the first bitstream.
+fn parts_of_webp(mut chunks: &[u8]) -> Option<Vec<(&[u8; 4], &[u8])>> {
+    let mut parts = Vec::new();
+    loop {
+        let (kind, rest) = chunks.split_first_chunk::<4>()?;
+        let (size, rest) = rest.split_first_chunk::<4>()?;
+        let size = usize::try_from(u32::from_le_bytes(*size)).ok()?;
+        // What comes first says what the file is.
+        if parts.is_empty() || matches!(kind, b"VP8X" | b"ALPH" | b"VP8 " | b"VP8L" | b"ANIM" | b"ANMF") {
+            parts.push((kind, rest.get(..size)?));
         }
         if matches!(kind, b"VP8 " | b"VP8L") {
-            let size = u32::try_from(kept.len() - 8).ok()?;
-            kept[4..8].copy_from_slice(&size.to_le_bytes());
-            return Some(Encoded { bytes: kept.into(), extension: "webp" });
+            return Some(parts);
         }
+        // Chunks begin at even offsets.
         chunks = rest.get(size.next_multiple_of(2)..)?;
     }
-    None
+}
+
+fn riff(parts: &[(&[u8; 4], &[u8])]) -> Option<Encoded> {
+    let mut file = b"RIFF\0\0\0\0WEBP".to_vec();
+    for (kind, data) in parts {
+        let size = u32::try_from(data.len()).ok()?.to_le_bytes();
+        file.extend([kind.as_slice(), &size, data].concat());
+        file.resize(file.len().next_multiple_of(2), 0);
+    }
+    let size = u32::try_from(file.len() - 8).ok()?;
+    file[4..8].copy_from_slice(&size.to_le_bytes());
+    Some(Encoded { bytes: file.into(), extension: "webp" })
 }
 
 /// Up to the next marker that is neither an escape nor a restart.
@@ -100,6 +126,20 @@ fn is_frame(data: &[u8]) -> bool {
 
 fn is_scan(data: &[u8]) -> bool {
     data.first().is_some_and(|components| data.len() == 4 + 2 * usize::from(*components))
+}
+
+/// The names of those that a frame or a scan lists, each in `size` bytes.
+fn components_of(list: &[u8], size: usize) -> Vec<u8> {
+    list.chunks_exact(size).map(|component| component[0]).collect()
+}
+
+/// Whether the scan is of components that had none so far, if each may have but one. ITU-T T.81, A.2.
+fn are_new(scan: &[u8], unscanned: &mut Option<Vec<u8>>) -> bool {
+    let Some(unscanned) = unscanned else { return true };
+    components_of(&scan[1..scan.len() - 3], 2).iter().all(|component| {
+        let found = unscanned.iter().position(|other| other == component);
+        found.map(|at| unscanned.swap_remove(at)).is_some()
+    })
 }
 
 fn are_huffman_tables(mut data: &[u8]) -> bool {
@@ -190,7 +230,20 @@ mod tests {
         assert_eq!(stripped(&[SCAN]), None);
     }
 
-    fn riff(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+    #[test]
+    fn a_component_is_scanned_once_unless_it_comes_in_steps() {
+        let colours = b"\xFF\xC1\0\x11\x08\0\x08\0\x08\x03\x01\x11\0\x02\x11\0\x03\x11\0";
+        let other = &[b"\xFF\xDA\0\x08\x01\x02", &SCAN[6..]].concat();
+        let progressive = &[b"\xFF\xC2", &FRAME[2..]].concat();
+
+        assert_eq!(stripped(&[FRAME, SCAN, SCAN]), None);
+        assert_eq!(stripped(&[FRAME, SCAN, other]), None);
+        assert_eq!(stripped(&[colours, SCAN, other, SCAN]), None);
+        assert!(stripped(&[colours, SCAN, other]).is_some());
+        assert!(stripped(&[progressive, SCAN, SCAN]).is_some());
+    }
+
+    fn file_of(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
         let mut file = b"WEBP".to_vec();
         for (kind, data) in chunks {
             let size = u32::try_from(data.len()).unwrap().to_le_bytes();
@@ -206,14 +259,35 @@ mod tests {
         let head = |flags: u8| [&[flags, 0, 0, 0], &size[..]].concat();
         let metadata: [(_, &[u8]); 2] = [(b"EXIF", b"where"), (b"XMP ", b"who")];
 
-        let upload = riff(&[(b"VP8X", &head(0x3C)), metadata[0], (b"ALPH", b"abc"), (b"VP8 ", b"pixels"), metadata[1]]);
+        let upload =
+            file_of(&[(b"VP8X", &head(0x3C)), metadata[0], (b"ALPH", b"abc"), (b"VP8 ", b"pixels"), metadata[1]]);
 
-        let expected = riff(&[(b"VP8X", &head(0x10)), (b"ALPH", b"abc"), (b"VP8 ", b"pixels")]);
+        let expected = file_of(&[(b"VP8X", &head(0x10)), (b"ALPH", b"abc"), (b"VP8 ", b"pixels")]);
         assert_eq!(webp(&[&upload, &b"more"[..]].concat()).unwrap().bytes, expected);
-        let simple = riff(&[(b"VP8L", b"pixel")]);
+        let simple = file_of(&[(b"VP8L", b"pixel")]);
         assert_eq!(webp(&simple).unwrap().bytes, simple);
-        assert_eq!(webp(&riff(&[(b"VP8X", &head(2)), (b"ANIM", b"......"), (b"ANMF", b"...")])), None);
-        assert_eq!(webp(&riff(&[(b"VP8X", &head(0))])), None);
+        assert_eq!(webp(&file_of(&[(b"VP8X", &head(2)), (b"ANIM", b"......"), (b"ANMF", b"...")])), None);
+        assert_eq!(webp(&file_of(&[(b"VP8X", &head(0))])), None);
         assert_eq!(webp(&simple[..simple.len() - 3]), None);
+    }
+    #[test]
+    fn a_webp_with_a_part_that_nobody_looked_at_is_not_kept() {
+        let (plain, transparent, animated) = (&[0; 10], &[0x10; 10], &[2; 10]);
+        let (alpha, lossy, lossless) = ((b"ALPH", &b"ab"[..]), (b"VP8 ", &b"cd"[..]), (b"VP8L", &b"ef"[..]));
+        let header = |data: &'static [u8; 10]| (b"VP8X", data.as_slice());
+
+        for chunks in [
+            [header(animated), lossy].as_slice(),
+            &[header(plain), alpha, lossy],
+            &[header(transparent), alpha, alpha, lossy],
+            &[header(transparent), lossy, alpha],
+            &[header(transparent), alpha, lossless],
+            &[alpha, lossy],
+            &[header(plain), header(plain), lossy],
+            &[(b"EXIF", b""), header(plain), lossy],
+        ] {
+            assert_eq!(webp(&file_of(chunks)), None, "{chunks:?}");
+        }
+        assert!(webp(&file_of(&[header(transparent), lossless])).is_some());
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod animations;
+mod hidden;
 mod hostile;
 mod photographs;
 mod profiles;

@@ -236,6 +236,8 @@ pub(crate) const MEDIA: Declared = Declared {
         Index::on("holder", &[("holder", 1)]),
         Index::on("until", &[("expires", 1)]),
         Index::on("blobs", &[("blobs", 1)]),
+        // Whether another image is delivered from the same address.
+        Index::on("location", &[("image.location", 1)]),
         // Only those have it that came before there were sets of blobs.
         Index::on("older", &[("doomed", 1)]).having("doomed"),
     ],

@@ -38,11 +38,16 @@ INSERT INTO blobs_doomed
     SELECT id, (SELECT json_group_array(name) FROM
         (SELECT image ->> '$.location' AS name
          UNION ALL SELECT variant.value ->> '$.location' FROM json_each(image, '$.variants') AS variant))
-    FROM media WHERE doomed = 1 AND json_valid(image) AND image ->> '$.location' IS NOT NULL;
+    FROM media WHERE doomed = 1 AND json_valid(image) AND image ->> '$.location' IS NOT NULL
+        AND image ->> '$.location' NOT IN
+            (SELECT image ->> '$.location' FROM media WHERE doomed = 0 AND json_valid(image)
+                AND image ->> '$.location' IS NOT NULL);
 DELETE FROM media WHERE doomed = 1;
 INSERT INTO blobs SELECT blobs, id, json_remove(image, '$.id', '$.alt'), NULL, 1 FROM media WHERE blobs IS NOT NULL;
 
 ALTER TABLE media DROP COLUMN doomed;
 CREATE INDEX media_account ON media (account, id);
 CREATE INDEX media_expires ON media (expires) WHERE expires IS NOT NULL;
+-- Whether another image is delivered from the same address.
+CREATE INDEX media_delivered ON media (image ->> '$.location') WHERE blobs IS NULL AND json_valid(image);
 CREATE INDEX media_blobs ON media (blobs) WHERE blobs IS NOT NULL;

@@ -221,7 +221,8 @@ pub(crate) fn insert(tx: &Tx<'_>, media: &Media) -> Outcome<()> {
     Ok(())
 }
 
-/// Removes the image, and dooms its blobs if it is the last of them, or its addresses if it is of none.
+/// Removes the image, and dooms its blobs, or the addresses that another service delivers it from, if it is the last of
+/// these.
 pub(crate) fn remove(tx: &Tx<'_>, image: MediaId) -> Outcome<()> {
     const REMOVE: &str = "DELETE FROM media WHERE id = ?1 RETURNING account, blobs, bytes, image";
     let removed = tx.one(REMOVE, [key(image)], |row| {
@@ -235,10 +236,15 @@ pub(crate) fn remove(tx: &Tx<'_>, image: MediaId) -> Outcome<()> {
     tx.run("DELETE FROM media_bytes WHERE account = ?1 AND bytes = 0", [key(account)])?;
     match (blobs, image) {
         (Some(digest), _) => sets::count_down(tx, digest),
-        (None, Some(image)) => sets::doom(tx, &(&image).into()),
-        (None, None) => Ok(()),
+        (None, Some(image)) if !tx.prepare_cached(DELIVERED)?.exists([&image.location])? => {
+            sets::doom(tx, &(&image).into())
+        }
+        (None, _) => Ok(()),
     }
 }
+
+/// Whether an image is delivered from this address.
+const DELIVERED: &str = "SELECT 1 FROM media WHERE blobs IS NULL AND json_valid(image) AND image ->> '$.location' = ?1";
 
 fn measure(tx: &Tx<'_>, digest: Digest, bytes: u64) -> Outcome<()> {
     const MEASURE: &str = "UPDATE blobs SET bytes = ?2 WHERE digest = ?1 AND bytes IS NULL RETURNING stem";

@@ -237,15 +237,17 @@ mod tests {
                     [{{"width":640,"location":"{location}-640"}}]}}'"#
             )
         };
-        let (file, address) = (image("a.png"), image("https://example.com/a.png"));
+        let [file, other_file] = ["a.png", "b.png"].map(image);
+        let [address, other_address] = ["https://example.com/a.png", "https://example.com/b.png"].map(image);
         let media = format!(
             "INSERT INTO media VALUES (x'000000000000000000000001', x'0a', {file}, 'post:1', NULL, 0),
-                 (x'000000000000000000000002', x'0a', {file}, NULL, 5, 1),
+                 (x'000000000000000000000002', x'0a', {other_file}, NULL, 5, 1),
                  (x'000000000000000000000003', x'0a', {address}, 'post:3', NULL, 0),
-                 (x'000000000000000000000004', x'0a', {address}, 'post:4', NULL, 1),
+                 (x'000000000000000000000004', x'0a', {other_address}, 'post:4', NULL, 1),
                  (x'000000000000000000000005', x'0a', 'damaged', NULL, 5, 0),
                  (x'000000000000000000000006', x'0a', 'damaged', NULL, 5, 1),
-                 (x'000000000000000000000007', x'0a', '{{}}', NULL, 5, 1)"
+                 (x'000000000000000000000007', x'0a', '{{}}', NULL, 5, 1),
+                 (x'000000000000000000000008', x'0a', {address}, 'post:8', NULL, 1)"
         );
         connection.execute_batch(&media).unwrap();
 
@@ -262,8 +264,8 @@ mod tests {
         let shape = r#"{"location":"a.png","width":1,"height":2,"blurhash":"b","variants":[{"width":640,"location":"a.png-640"}]}"#;
         assert_eq!(blobs, [format!("{stem}{shape}1")]);
         let doomed = all("SELECT lower(hex(stem)) || names FROM blobs_doomed");
-        let addresses = r#"["https://example.com/a.png","https://example.com/a.png-640"]"#;
-        assert_eq!(doomed, [format!(r#"{:024}["a.png","a.png-640"]"#, 2), format!("{:024}{addresses}", 4)]);
+        let addresses = r#"["https://example.com/b.png","https://example.com/b.png-640"]"#;
+        assert_eq!(doomed, [format!(r#"{:024}["b.png","b.png-640"]"#, 2), format!("{:024}{addresses}", 4)]);
     }
 
     #[test]

@@ -27,7 +27,7 @@ macro_rules! target_contract {
             pages_are_in_order_and_end
             counts_are_those_of_what_was_put
             images_that_were_put_count_for_their_blobs_and_accounts
-            an_image_that_another_service_delivers_is_doomed_with_its_addresses
+            an_image_that_another_service_delivers_is_doomed_with_the_last_of_its_address
             people_who_were_put_sign_in_and_are_found
             what_the_stores_keep_is_given_out
             a_request_that_was_put_is_done_or_begun_anew
@@ -275,27 +275,33 @@ pub async fn images_that_were_put_count_for_their_blobs_and_accounts(Moving { ta
     assert_eq!(media.doomed(None, 10).await.unwrap().len(), 4);
 }
 
-pub async fn an_image_that_another_service_delivers_is_doomed_with_its_addresses(Moving { target, stores }: Moving) {
+pub async fn an_image_that_another_service_delivers_is_doomed_with_the_last_of_its_address(
+    Moving { target, stores }: Moving,
+) {
     let address = |width: u32| format!("https://example.com/{width}/a.jpg");
     let variants = vec![Variant { width: 320, location: address(320) }];
     let linked = |id| Image { id, location: address(640), variants: variants.clone(), ..sample::image() };
-    let [gone, stays] = sample::ids().map(linked);
+    let [first, last] = sample::ids().map(linked);
     let delivered = |image: &Image| {
         let upload = sample::upload(sample::id());
         Record::Image(Media { image: image.clone(), blobs: None, bytes: 0, ..upload.of(&upload.blobs) })
     };
-    put(&target, &[delivered(&gone), delivered(&stays)]).await;
+    put(&target, &[delivered(&first), delivered(&last)]).await;
     let media = stores.media;
 
+    media.remove(&[first.id]).await.unwrap();
+
+    assert_eq!(media.find(first.id).await.unwrap(), None);
+    assert!(media.find(last.id).await.unwrap().is_some());
+    assert_eq!(media.doomed(None, 10).await.unwrap(), [], "another image is shown from there");
+
     for _ in 0..2 {
-        media.remove(&[gone.id]).await.unwrap();
+        media.remove(&[last.id]).await.unwrap();
     }
 
-    let expected = DoomedBlobs { stem: gone.id.0.into(), names: vec![address(640), address(320)] };
+    let expected = DoomedBlobs { stem: last.id.0.into(), names: vec![address(640), address(320)] };
     assert_eq!(media.doomed(None, 10).await.unwrap(), [expected]);
-    assert_eq!(media.find(gone.id).await.unwrap(), None);
-    assert!(media.find(stays.id).await.unwrap().is_some());
-    media.forget(gone.id.0.into()).await.unwrap();
+    media.forget(last.id.0.into()).await.unwrap();
     assert_eq!(media.doomed(None, 10).await.unwrap(), []);
 }
 

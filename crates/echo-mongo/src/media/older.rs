@@ -17,8 +17,8 @@ use crate::{
 };
 
 use super::{
+    removal::doom_last,
     rows::{BlobsRow, ImageRow, digest},
-    sets,
 };
 
 /// How many get theirs in one transaction.
@@ -75,7 +75,7 @@ async fn doom(tx: &mut Tx<'_>, image: &OlderRow) -> Outcome<()> {
     let gone = media.delete_one(doc! { "_id": image.id, "doomed": true }).session(&mut *tx.session).await?;
     match gone.deleted_count {
         0 => Ok(()),
-        _ => sets::doom(tx, (&Image::from(image.image.clone())).into()).await,
+        _ => doom_last(tx, &Image::from(image.image.clone())).await,
     }
 }
 

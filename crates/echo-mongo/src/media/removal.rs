@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bson::{Binary, Document, doc, oid::ObjectId};
-use echo_domain::MediaId;
+use echo_domain::{MediaId, media::Image};
 use futures_util::TryStreamExt;
 use serde::Deserialize;
 
@@ -45,26 +45,37 @@ pub(crate) async fn remove(mut tx: Tx<'_>, images: &[MediaId]) -> Outcome<()> {
     if there.is_empty() {
         return Ok(());
     }
-    doom_delivered(&mut tx, &there).await?;
+    let delivered = delivered(&mut tx, &there).await?;
     let ids: Vec<_> = there.iter().map(|image| image.id).collect();
     media.delete_many(doc! { "_id": { "$in": ids } }).session(&mut *tx.session).await?;
+    for image in delivered {
+        doom_last(&mut tx, &image).await?;
+    }
     charge(&mut tx, &there, -1).await?;
     sets::count_down(&mut tx, by_digest(&there)).await
 }
 
-/// Dooms those of the images that another service delivers, and that are of no set of blobs.
-async fn doom_delivered(tx: &mut Tx<'_>, images: &[Placed]) -> Outcome<()> {
+/// Those of the images that another service delivers, and that are of no set of blobs.
+async fn delivered(tx: &mut Tx<'_>, images: &[Placed]) -> Outcome<Vec<Image>> {
     let ids: Vec<_> = images.iter().filter(|image| image.blobs.is_none()).map(|image| image.id).collect();
     if ids.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let media = tx.mongo.collection::<MediaRow>(&MEDIA);
     let mut found = media.find(doc! { "_id": { "$in": ids } }).session(&mut *tx.session).await?;
     let rows: Vec<MediaRow> = found.stream(&mut *tx.session).try_collect().await?;
-    for row in rows {
-        sets::doom(tx, (&row.read()?.image).into()).await?;
+    rows.into_iter().map(|row| Ok(row.read()?.image)).collect()
+}
+
+/// Dooms the names of an image that was removed, unless another one is delivered from the same address. Of the last two
+/// that go at the same moment each may take the other for one that stays: then what the service has stays there.
+pub(super) async fn doom_last(tx: &mut Tx<'_>, image: &Image) -> Outcome<()> {
+    let media = tx.mongo.collection::<Document>(&MEDIA);
+    let same = media.find_one(doc! { "image.location": &image.location }).projection(doc! { "_id": 1 });
+    match same.session(&mut *tx.session).await? {
+        Some(_) => Ok(()),
+        None => sets::doom(tx, image.into()).await,
     }
-    Ok(())
 }
 
 /// Counts images that were added.

@@ -12,7 +12,7 @@ use crate::{
     posts::Kind,
 };
 
-use super::look::{Moment, Wrong, id_in};
+use super::look::{Moment, Wrong, id_in, summed};
 
 /// How many likes or comments a post says that it has.
 pub(super) async fn on_posts(it: &mut Moment<'_>, kind: &Kind, posts: &[ObjectId]) -> Outcome<Vec<Wrong>> {
@@ -114,7 +114,7 @@ pub(super) async fn of_uploads(it: &mut Moment<'_>, accounts: &[ObjectId]) -> Ou
 pub(super) async fn uploads(it: &mut Moment<'_>, accounts: &[ObjectId]) -> Outcome<HashMap<ObjectId, Uploads>> {
     let images = it.tally(&MEDIA, "account", accounts).await?;
     let bytes = it.grouped(&MEDIA, "account", accounts, doc! { "$sum": "$bytes" }).await?;
-    let bytes = |account: &ObjectId| bytes.get(account).and_then(whole).unwrap_or_default();
+    let bytes = |account: &ObjectId| bytes.get(account).map_or(0, summed);
     Ok(images.into_iter().map(|(account, images)| (account, Uploads { images, bytes: bytes(&account) })).collect())
 }
 
@@ -127,30 +127,29 @@ struct OfBlobs {
     blobs: Option<Binary>,
 }
 
-/// How many images are said to be of the same blobs as each of these. Wrong ones are told once, by one of their images.
+/// How many images there are of a set of blobs.
+#[derive(Debug, Deserialize)]
+struct Images {
+    #[serde(rename = "_id")]
+    digest: Binary,
+    images: i64,
+}
+
+/// How many images are said to be of the same blobs as each of these. Of those that are of the same, one is told.
 pub(super) async fn of_blobs(it: &mut Moment<'_>, images: &[ObjectId]) -> Outcome<Vec<Wrong>> {
     let asked: Vec<OfBlobs> = it.find(&MEDIA, doc! { "_id": { "$in": images } }, doc! { "blobs": 1 }).await?;
-    let by_digest = asked.into_iter().filter_map(|row| Some((row.blobs?.bytes, row.image)));
-    let mut wrong = Vec::new();
-    for (digest, image) in by_digest.collect::<BTreeMap<_, _>>() {
-        let (says, has) = images_of(it, &digest).await?;
-        if says != Some(has) {
-            let says = says.map_or_else(|| "nothing".to_owned(), |says| says.to_string());
-            wrong.push(Wrong::told(image, format!("the blobs of {image} say {says}, have {has}")));
-        }
-    }
-    Ok(wrong)
+    let by_digest: BTreeMap<_, _> = asked.into_iter().filter_map(|row| Some((row.blobs?.bytes, row.image))).collect();
+    let digests: Vec<_> = by_digest.keys().map(|digest| binary(digest)).collect();
+    let says = by_bytes(it.find(&BLOBS, doc! { "_id": { "$in": &digests } }, doc! { "images": 1 }).await?);
+    let has = by_bytes(it.counted(&MEDIA, "blobs", digests).await?);
+    let wrong = by_digest.into_iter().filter_map(|(digest, image)| {
+        let (says, has) = (says.get(&digest), has.get(&digest));
+        let [told, there] = [says, has].map(|images| images.copied().unwrap_or(0));
+        (says != has).then(|| Wrong::told(image, format!("the blobs of {image} say {told}, have {there}")))
+    });
+    Ok(wrong.collect())
 }
 
-/// What the set of this digest says, if there is one, and how many images are of it.
-async fn images_of(it: &mut Moment<'_>, digest: &[u8]) -> Outcome<(Option<i64>, i64)> {
-    let set: Vec<Document> = it.find(&BLOBS, doc! { "_id": binary(digest) }, doc! { "images": 1 }).await?;
-    let media = it.0.mongo.collection::<Document>(&MEDIA);
-    let has = media.count_documents(doc! { "blobs": binary(digest) }).session(&mut *it.0.session).await?;
-    let says = set.first().map(|set| set.get_i64("images").unwrap_or_default());
-    Ok((says, i64::try_from(has).unwrap_or(i64::MAX)))
-}
-
-fn whole(sum: &Bson) -> Option<i64> {
-    sum.as_i64().or_else(|| sum.as_i32().map(i64::from))
+fn by_bytes(rows: Vec<Images>) -> HashMap<Vec<u8>, i64> {
+    rows.into_iter().map(|Images { digest, images }| (digest.bytes, images)).collect()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use bson::{Bson, Document, doc, oid::ObjectId};
+use bson::{Binary, Bson, Document, doc, oid::ObjectId};
 use echo_domain::{Error, Result, Timestamp};
 use futures_util::{FutureExt, TryStreamExt, future::BoxFuture};
 use serde::de::DeserializeOwned;
@@ -122,6 +122,11 @@ fn subject(row: &Document) -> Option<ObjectId> {
     id.parse().ok()
 }
 
+/// A sum, which may come in either width.
+pub(super) fn summed(sum: &Bson) -> i64 {
+    sum.as_i64().or_else(|| sum.as_i32().map(i64::from)).unwrap_or(0)
+}
+
 /// The id that a document has in the field.
 pub(super) fn id_in(row: &Document, field: &str) -> Outcome<ObjectId> {
     Ok(row.get_object_id(field).map_err(Error::internal)?)
@@ -200,9 +205,20 @@ impl Moment<'_> {
         ids: &[ObjectId],
     ) -> Outcome<HashMap<ObjectId, i64>> {
         let grouped = self.grouped(declared, field, ids, doc! { "$sum": 1_i64 }).await?;
-        Ok(grouped
-            .into_iter()
-            .map(|(id, n)| (id, n.as_i64().or_else(|| n.as_i32().map(i64::from)).unwrap_or(0)))
-            .collect())
+        Ok(grouped.into_iter().map(|(id, n)| (id, summed(&n))).collect())
+    }
+
+    /// As rows of `_id` and `images`: how many documents have each of the values in the field.
+    pub(super) async fn counted<T: DeserializeOwned + Send + Sync>(
+        &mut self,
+        declared: &Declared,
+        field: &str,
+        values: Vec<Binary>,
+    ) -> Outcome<Vec<T>> {
+        let group = doc! { "_id": format!("${field}"), "images": { "$sum": 1_i64 } };
+        let pipeline = [doc! { "$match": { field: { "$in": values } } }, doc! { "$group": group }];
+        let kept = self.0.mongo.collection::<Document>(declared);
+        let mut found = kept.aggregate(pipeline).with_type::<T>().session(&mut *self.0.session).await?;
+        Ok(found.stream(&mut *self.0.session).try_collect().await?)
     }
 }

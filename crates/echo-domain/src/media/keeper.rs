@@ -24,6 +24,8 @@ pub struct MediaKeeper {
 
 impl MediaKeeper {
     const SWEEP_EVERY: Duration = Duration::from_secs(30);
+    /// However often it is told: each time it looks through all that is doomed.
+    const SWEEP_AT_MOST_EVERY: Duration = Duration::from_secs(1);
     const BATCH: usize = 100;
     /// Longer than a request may still be putting blobs whose image is gone, or a store takes to do what it was not waited
     /// for: only then are doomed blobs removed for the last time, and forgotten.
@@ -43,11 +45,16 @@ impl MediaKeeper {
             }
             let pause = if swept.is_ok_and(|more| more) { Duration::ZERO } else { Self::SWEEP_EVERY };
             tokio::select! {
-                () = self.parts.doomed.notified() => {}
+                () = self.told() => {}
                 () = tokio::time::sleep(pause) => {}
                 _ = stop.changed() => {}
             }
         }
+    }
+
+    async fn told(&self) {
+        tokio::time::sleep(Self::SWEEP_AT_MOST_EVERY).await;
+        self.parts.doomed.notified().await;
     }
 
     /// Whether there is more to do at once.

@@ -201,7 +201,7 @@ struct UploadedBody {
     /// <https://blurha.sh>
     blurhash: String,
     alt: String,
-    /// Narrower copies.
+    /// WebP copies, none of them wider.
     variants: Vec<VariantBody>,
 }
 

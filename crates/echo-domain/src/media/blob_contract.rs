@@ -81,6 +81,14 @@ pub async fn an_unknown_name_has_no_blob(blobs: &dyn BlobStore) {
     }
 }
 
+pub async fn a_name_that_was_unknown_has_its_blob_once_it_is_put(blobs: &dyn BlobStore) {
+    assert_eq!(read(blobs, NAME).await, None);
+
+    blobs.put(NAME, Bytes::from_static(b"one")).await.unwrap();
+
+    assert_eq!(read(blobs, NAME).await, Some((3, b"one".to_vec())));
+}
+
 pub async fn a_name_that_is_not_ours_has_no_blob(blobs: &dyn BlobStore) {
     let long = "a".repeat(101);
     let elsewhere = "https://example.com/a.jpg";
@@ -151,6 +159,7 @@ macro_rules! blob_store_contract {
             a_part_is_cut_to_the_length
             an_empty_blob_has_no_parts
             an_unknown_name_has_no_blob
+            a_name_that_was_unknown_has_its_blob_once_it_is_put
             a_name_that_is_not_ours_has_no_blob
             a_removed_blob_is_gone
             removing_twice_succeeds

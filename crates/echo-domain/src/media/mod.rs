@@ -12,15 +12,17 @@ mod incoming;
 mod keeper;
 mod room;
 mod service;
+mod stem_source;
 mod store;
 mod usage;
 
 pub use blob::{Blob, BlobName, BlobStore, Part};
-pub use blob_set::{BlobSet, Digest, StemSource};
+pub use blob_set::{BlobSet, Digest};
 pub use cached::CachedBlobs;
 pub use image::{AltText, Encoded, Image, ImagePipeline, Picture, Processed, Purpose, Variant};
 pub use keeper::MediaKeeper;
 pub use room::{Room, RoomEnough};
 pub use service::{MediaDesk, MediaService, Parts};
+pub use stem_source::StemSource;
 pub use store::{DoomedBlobs, Holder, Media, MediaStore, Upload, over_quota};
 pub use usage::{Age, Heap, Shown, Usage, usage};

@@ -59,9 +59,9 @@ pub(crate) fn surround(router: Router, surroundings: Surroundings) -> Router {
 }
 
 async fn pass(State(around): State<Arc<Around>>, request: Request, next: Next) -> Response {
-    let mut request = hear_out(request);
+    let (mut request, heard_out) = hear_out(request);
     around.surroundings.callers.identify(&mut request);
-    observe(&around.surroundings.ids, &around.took, request, async |request| {
+    let response = observe(&around.surroundings.ids, &around.took, request, async |request| {
         if request.headers().contains_key(header::ORIGIN) {
             return around.to_web_page(request, next).await;
         }
@@ -70,7 +70,9 @@ async fn pass(State(around): State<Arc<Around>>, request: Request, next: Next) -
         response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
         response
     })
-    .await
+    .await;
+    heard_out.await;
+    response
 }
 
 impl Around {

@@ -75,9 +75,7 @@ async fn a_stranger_sends_less_than_who_is_signed_in() {
 
 #[tokio::test]
 async fn a_refusal_is_heard_by_a_client_that_is_still_sending() {
-    // Of its own: a proxy in front may hang up instead.
-    let Some(server) = OwnServer::start().await else { return };
-    let stranger = server.bearing(Some("expired, say"));
+    let stranger = TestApp::start().await.bearing(Some("expired, say"));
 
     for _ in 0..10 {
         let form = Form::new().text("content[0][type]", "image").part("content[0][value]", file(vec![7; 8 << 20]));

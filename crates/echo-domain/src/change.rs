@@ -1,5 +1,7 @@
 //! What may have changed, told to every process that remembers something of it.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
@@ -50,6 +52,20 @@ pub struct Alone;
 #[async_trait]
 impl Broadcast for Alone {
     async fn tell(&self, _: Change) {}
+}
+
+/// Tells somebody in this process, too, who remembers something made from what another changes.
+pub struct HereToo {
+    pub here: Arc<dyn Hears>,
+    pub others: Arc<dyn Broadcast>,
+}
+
+#[async_trait]
+impl Broadcast for HereToo {
+    async fn tell(&self, change: Change) {
+        self.here.hear(&change);
+        self.others.tell(change).await;
+    }
 }
 
 /// Something that remembers, and so has to hear.

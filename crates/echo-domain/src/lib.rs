@@ -35,7 +35,7 @@ pub mod users;
 pub mod workers;
 
 pub use cache::{Cache, to_the_end};
-pub use change::{Alone, Broadcast, Change, Hears};
+pub use change::{Alone, Broadcast, Change, Hears, HereToo};
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
 pub use event::{Consumer, Event, EventLog, Outbox, Recorded, Relay};
 pub use id::{

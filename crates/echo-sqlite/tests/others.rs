@@ -122,6 +122,8 @@ async fn posts_that_another_process_changed_are_seen_as_they_are() {
         let liked = !there.liked(bob, &[post]).await.unwrap().is_empty();
         let newest = there.newest(PageRequest::first(10)).await.unwrap().items.contains(&post);
         let of_ana = there.counts(&[ana]).await.unwrap().get(&ana).copied().unwrap_or(0);
+        let known = there.known_by(&[ana], PageRequest::first(10)).await.unwrap().items.contains(&post);
+        assert_eq!(known, newest);
         (counts, liked, newest, of_ana, there.total().await.unwrap())
     };
     let like = |liked| here.set_like(Like { id: sample::id(), post: post.id, user: bob }, liked);

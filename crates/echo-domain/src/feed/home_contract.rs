@@ -27,6 +27,7 @@ macro_rules! home_timeline_contract {
     ($fresh:path) => {
         $crate::contract_tests! { $fresh, $crate::feed::home_contract;
             a_pushed_timeline_equals_the_pulled_one_after_any_sequence
+            a_copy_of_a_pushed_timeline_equals_the_pulled_one_after_any_sequence
             a_pushed_timeline_equals_the_pulled_one_after_any_concurrent_work
             what_is_published_at_any_moment_while_it_is_made_is_there
             what_is_older_than_kept_is_read_on_by_pull
@@ -69,9 +70,17 @@ async fn step(world: &mut World, reserved: &mut Vec<PostId>, dice: &mut Dice) {
 }
 
 pub async fn a_pushed_timeline_equals_the_pulled_one_after_any_sequence(shape: Shape) {
+    any_sequence(|| World::new(&shape, 6, POLICY)).await;
+}
+
+pub async fn a_copy_of_a_pushed_timeline_equals_the_pulled_one_after_any_sequence(shape: Shape) {
+    any_sequence(async || World::new(&shape, 6, POLICY).await.with_copies()).await;
+}
+
+async fn any_sequence(fresh: impl AsyncFn() -> World) {
     for seed in 0..12 {
         let mut dice = Dice::new(seed);
-        let mut world = World::new(&shape, 6, POLICY).await;
+        let mut world = fresh().await;
         let mut reserved = Vec::new();
         for _ in 0..3 {
             for _ in 0..40 {

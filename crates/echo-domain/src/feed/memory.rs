@@ -49,33 +49,13 @@ impl MemoryTimelines {
 }
 
 impl Kept {
-    /// Adds the post at its place, unless it lies beyond what is kept; whether it is there now.
-    fn add(&mut self, post: PostId) -> bool {
-        let Timeline { posts, more, .. } = &mut self.timeline;
-        let place = posts.partition_point(|it| *it > post);
-        if posts.get(place) == Some(&post) {
-            return true;
-        }
-        if posts.len() == Timeline::MAX {
-            *more = true;
-        }
-        if place == posts.len() && *more {
-            return false;
-        }
-        if posts.len() == Timeline::MAX {
-            posts.pop();
-        }
-        posts.insert(place, post);
-        true
-    }
-
     fn fill(&mut self, gathered: &[PostId], more: bool) {
         let oldest = gathered.iter().min();
         if more {
             self.timeline.posts.retain(|post| oldest.is_some_and(|oldest| post >= oldest));
         }
         for post in gathered {
-            self.add(*post);
+            self.timeline.add(*post);
         }
         self.timeline.more |= more;
         self.making = None;
@@ -92,7 +72,7 @@ impl TimelineStore for MemoryTimelines {
             // Not counted as a use: what is read stays, not what is written to.
             let Some(mut it) = kept.peek_mut(owner) else { continue };
             if it.until > now {
-                have += usize::from(it.add(post));
+                have += usize::from(it.timeline.add(post));
                 continue;
             }
             drop(it);

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "contract")]
 pub mod contract;
+mod copies;
 #[cfg(feature = "contract")]
 pub mod home_contract;
 mod keeper;
@@ -12,6 +13,7 @@ mod service;
 mod sources;
 mod store;
 
+pub use copies::TimelineCopies;
 pub use keeper::FeedKeeper;
 pub use memory::MemoryTimelines;
 pub use policy::Policy;

@@ -11,13 +11,15 @@ use crate::{
     users::{Directory, Following},
 };
 
-use super::{Policy, Reason, Timeline, TimelineStore, sources::Sources};
+use super::{Policy, Reason, Timeline, TimelineCopies, TimelineStore, sources::Sources};
 
 /// What people do with their home timelines.
 pub struct FeedService {
     pub posts: Arc<dyn Catalog>,
     pub directory: Arc<dyn Directory>,
     pub timelines: Arc<dyn TimelineStore>,
+    /// In front of timelines that lie elsewhere.
+    pub copies: Option<Arc<TimelineCopies>>,
     pub policy: Policy,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<IdSource>,
@@ -82,8 +84,18 @@ impl FeedService {
     /// The timeline as it is kept, or made anew when there is none of these follows.
     async fn kept(&self, viewer: UserId, following: &Following) -> Result<Timeline> {
         let version = self.policy.version(following);
+        let copies = self.copies.as_deref();
+        if let Some(copy) = copies.and_then(|copies| copies.get(viewer, version, following)) {
+            return Ok(copy);
+        }
+        let begun = copies.map(TimelineCopies::begin);
         match self.timelines.read(viewer).await? {
-            Some(timeline) if timeline.version == version => Ok(timeline),
+            Some(timeline) if timeline.version == version => {
+                let (Some(copies), Some(begun)) = (copies, begun) else { return Ok(timeline) };
+                copies.keep(viewer, &timeline, begun);
+                // With what was heard of and not pushed yet, as the next read has it.
+                Ok(copies.get(viewer, version, following).unwrap_or(timeline))
+            }
             _ => self.make(viewer, version, following).await,
         }
     }

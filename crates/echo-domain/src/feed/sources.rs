@@ -22,7 +22,7 @@ impl Sources<'_> {
         };
         // As many as show whether there is more.
         let beside = PageRequest { limit: page.one_more(), ..page };
-        let pulled = posts.newest_ids_by(&self.pulled(), beside).await?;
+        let pulled = posts.known_ids_by(&self.pulled(), beside).await?;
         Ok(kept.merged(&pulled.items, page))
     }
 

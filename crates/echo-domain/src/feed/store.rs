@@ -22,6 +22,26 @@ impl Timeline {
     pub const MAX: usize = 800;
     /// How long a timeline stays that nobody reads.
     pub const KEPT: Duration = Duration::from_secs(7 * 24 * 3600);
+
+    /// Adds the post at its place, unless it lies beyond what is kept; whether it is there now.
+    pub(super) fn add(&mut self, post: PostId) -> bool {
+        let Self { posts, more, .. } = self;
+        let place = posts.partition_point(|it| *it > post);
+        if posts.get(place) == Some(&post) {
+            return true;
+        }
+        if posts.len() == Self::MAX {
+            *more = true;
+        }
+        if place == posts.len() && *more {
+            return false;
+        }
+        if posts.len() == Self::MAX {
+            posts.pop();
+        }
+        posts.insert(place, post);
+        true
+    }
 }
 
 /// Keeps timelines. Each method is atomic.

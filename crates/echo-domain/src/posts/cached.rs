@@ -13,6 +13,7 @@ use crate::{
 
 use super::{
     Comment, Content, Like, LikeState, Post, PostDetail, PostStore,
+    heads::Heads,
     newest::{Head, Newest},
 };
 
@@ -32,6 +33,7 @@ struct Known {
     counts: Cache<UserId, u64>,
     total: Cache<(), u64>,
     newest: Newest,
+    heads: Heads,
 }
 
 impl CachedPosts {
@@ -40,11 +42,12 @@ impl CachedPosts {
     /// Remembers up to about `bytes`.
     pub fn new(posts: Arc<dyn PostStore>, bytes: u64, clock: &Arc<dyn Clock>, others: Arc<dyn Broadcast>) -> Self {
         let known = Known {
-            details: Cache::new(bytes / 4 * 3, Self::LIFETIME, clock.clone(), |detail| weight(detail)),
+            details: Cache::new(bytes / 8 * 5, Self::LIFETIME, clock.clone(), |detail| weight(detail)),
             liked: Cache::new(bytes / 8, Self::LIFETIME, clock.clone(), |_| 0),
             counts: Cache::new(bytes / 8, Self::LIFETIME, clock.clone(), |_| 0),
             total: Cache::new(1024, Self::LIFETIME, clock.clone(), |_| 0),
             newest: Newest::new(Self::LIFETIME, clock.clone()),
+            heads: Heads::new(bytes / 8, Self::LIFETIME, clock.clone()),
         };
         Self { posts, known: Arc::new(known), others }
     }
@@ -123,6 +126,10 @@ impl PostStore for CachedPosts {
 
     async fn newest_by(&self, authors: &[UserId], page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
         self.posts.newest_by(authors, page).await
+    }
+
+    async fn known_by(&self, authors: &[UserId], page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
+        self.known.heads.newest_by(&*self.posts, authors, page).await
     }
 
     async fn remove(&self, post: PostId, news: &Event) -> Result<bool> {
@@ -235,17 +242,17 @@ impl Known {
     fn forget(&self, change: &Change) {
         match change {
             Change::PostAdded { post, author } => {
-                self.forget_counts(Some(*author));
+                self.forget_posts_of(Some(*author));
                 self.newest.add(*post);
             }
             Change::PostsUncertain { author } => {
-                self.forget_counts(Some(*author));
+                self.forget_posts_of(Some(*author));
                 self.newest.forget();
             }
             Change::PostRemoved { post, author } => {
                 self.details.forget(post);
                 self.newest.remove(*post);
-                self.forget_counts(*author);
+                self.forget_posts_of(*author);
             }
             Change::Comments { post } => self.details.forget(post),
             Change::Like { post, user } => {
@@ -260,19 +267,25 @@ impl Known {
             Change::Anything => {
                 self.details.forget_all();
                 self.liked.forget_all();
-                self.forget_counts(None);
+                self.forget_posts_of(None);
                 self.newest.forget();
             }
             _ => {}
         }
     }
 
-    /// How many posts there are in all, and of the author or, if unknown, of each.
-    fn forget_counts(&self, author: Option<UserId>) {
+    /// How many posts there are in all, and how many and which are the author's or, if unknown, anybody's.
+    fn forget_posts_of(&self, author: Option<UserId>) {
         self.total.forget(&());
         match author {
-            Some(author) => self.counts.forget(&author),
-            None => self.counts.forget_all(),
+            Some(author) => {
+                self.counts.forget(&author);
+                self.heads.forget(author);
+            }
+            None => {
+                self.counts.forget_all();
+                self.heads.forget_all();
+            }
         }
     }
 }

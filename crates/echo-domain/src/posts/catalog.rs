@@ -30,6 +30,11 @@ pub trait Catalog: Send + Sync {
     /// The ids of the posts by any of `authors`, newest first, as they are kept at this moment.
     async fn newest_ids_by(&self, authors: &[UserId], page: PageRequest<PostId>) -> Result<Page<PostId, PostId>>;
 
+    /// The same as far as it is known: what another process published may come a little later.
+    async fn known_ids_by(&self, authors: &[UserId], page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
+        self.newest_ids_by(authors, page).await
+    }
+
     /// Posts by any of `authors`, newest first.
     async fn newest_by(
         &self,
@@ -88,13 +93,17 @@ impl Catalog for PostCatalog {
         self.posts.newest_by(authors, page).await
     }
 
+    async fn known_ids_by(&self, authors: &[UserId], page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
+        self.posts.known_by(authors, page).await
+    }
+
     async fn newest_by(
         &self,
         authors: &[UserId],
         viewer: Option<UserId>,
         page: PageRequest<PostId>,
     ) -> Result<Page<PostView, PostId>> {
-        let found = self.posts.newest_by(authors, page).await?;
+        let found = self.posts.known_by(authors, page).await?;
         Ok(Page { items: self.views(&found.items, viewer).await?, next: found.next })
     }
 

@@ -189,16 +189,31 @@ pub async fn posts_by_many_authors_are_the_sorted_union_of_each_ones(Backend { p
     let mut dice = Dice::new(2);
     // One writes much more than the others, and one nothing.
     let writers = [0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6].map(|n: usize| authors[n]);
-    let all: Vec<_> = (0..48).map(|_| sample::post(*dice.pick(&writers), "hello")).collect();
+    let all: Vec<_> = (0..90).map(|_| sample::post(*dice.pick(&writers), "hello")).collect();
     for post in dice.shuffled(&all) {
         publish(&posts, &post).await;
     }
 
-    for asked in [&authors[..], &authors[..1], &authors[3..5], &authors[6..], &authors[7..], &[]] {
-        let asked = dice.shuffled(asked);
-        let union: Vec<_> = all.iter().filter(|post| asked.contains(&post.author)).map(|post| post.id).collect();
+    let mut kept = all.clone();
+    loop {
+        for asked in [&authors[..], &authors[..1], &authors[3..5], &authors[6..], &authors[7..], &[]] {
+            let asked = dice.shuffled(asked);
+            let by_asked = kept.iter().filter(|post| asked.contains(&post.author));
+            let union = newest_first(by_asked.map(|post| post.id).collect::<Vec<_>>());
 
-        assert_list(&newest_first(union), |page| posts.newest_by(&asked, page)).await;
+            assert_list(&union, |page| posts.newest_by(&asked, page)).await;
+            assert_list(&union, |page| posts.known_by(&asked, page)).await;
+        }
+        // And again, when some of each one's are gone, and some new.
+        if kept.len() < all.len() {
+            return;
+        }
+        for post in kept.extract_if(.., |_| dice.below(3) == 0) {
+            removed(&posts, &post).await;
+        }
+        let new = sample::post(authors[0], "hello");
+        publish(&posts, &new).await;
+        kept.push(new);
     }
 }
 

@@ -4,6 +4,7 @@ mod cached;
 mod catalog;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod heads;
 mod keeper;
 mod newest;
 mod post;

@@ -57,6 +57,11 @@ pub trait PostStore: Send + Sync {
     /// Posts by any of `authors`, newest first. The work grows with the number of authors, not with their posts.
     async fn newest_by(&self, authors: &[UserId], page: PageRequest<PostId>) -> Result<Page<PostId, PostId>>;
 
+    /// The same, but a post may be missing, or still there, for a minute that another process has published or removed.
+    async fn known_by(&self, authors: &[UserId], page: PageRequest<PostId>) -> Result<Page<PostId, PostId>> {
+        self.newest_by(authors, page).await
+    }
+
     /// Removes a post and leaves the news; `false`, and no news, when it is gone already. Its likes and comments are
     /// invisible from now on and go by [`PostStore::purge`].
     async fn remove(&self, post: PostId, news: &Event) -> Result<bool>;

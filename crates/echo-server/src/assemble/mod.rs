@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use axum::{Router, routing::get};
 use echo_crypto::{AccessSigner, AesSealer, Keys, PasswordThreads, RefreshSigner, SigningKey};
 use echo_domain::{
-    Clock, Consumer, Hears, IdSource, Relay, Sealer,
+    Broadcast, Clock, Consumer, Hears, HereToo, IdSource, Relay, Sealer,
     auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
     feed::{FeedKeeper, FeedService, Policy},
     media::{self, CachedBlobs, ImagePipeline, MediaDesk, MediaKeeper, MediaService, StemSource},
@@ -199,13 +199,15 @@ pub(crate) fn echo(
     let records = &base.records;
     let (clock, ids, directory) = (base.clock.clone(), base.ids.clone(), base.directory.clone());
     let profiles = base.profiles.clone();
-    let post_store = Arc::new(CachedPosts::new(
-        base.shared.posts(records.posts.clone()),
-        CACHE / 2,
-        &clock,
-        base.shared.others.clone(),
-    ));
-    let hears = [base.hears, vec![post_store.clone()]].concat();
+    let copies = base.shared.timeline_copies(&clock);
+    let others = base.shared.others.clone();
+    let told: Arc<dyn Broadcast> = match copies.clone() {
+        Some(copies) => Arc::new(HereToo { here: copies, others }),
+        None => others,
+    };
+    let post_store = Arc::new(CachedPosts::new(base.shared.posts(records.posts.clone()), CACHE / 2, &clock, told));
+    let hears: Vec<Arc<dyn Hears>> = vec![post_store.clone()];
+    let hears = [base.hears, hears, copies.iter().map(|it| it.clone() as Arc<dyn Hears>).collect()].concat();
     let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
 
     let media_parts = media_parts(settings, images, records, &clock)?;
@@ -235,6 +237,7 @@ pub(crate) fn echo(
         posts: catalog.clone(),
         directory: directory.clone(),
         timelines: timelines.clone(),
+        copies,
         policy: Policy::ECHO,
         clock: clock.clone(),
         ids: ids.clone(),

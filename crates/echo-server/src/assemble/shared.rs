@@ -6,7 +6,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use echo_domain::{
     Alone, Broadcast, Clock, EventLog, Hears,
-    feed::{MemoryTimelines, TimelineStore},
+    feed::{MemoryTimelines, TimelineCopies, TimelineStore},
     limits::{LocalLimiter, RateLimiter},
     posts::PostStore,
     users::ProfileStore,
@@ -94,6 +94,11 @@ impl Shared {
             Some(it) => Arc::new(SharedProfiles::new(kept, it.cache.clone())),
             None => kept,
         }
+    }
+
+    /// What to remember of the timelines, unless they are in this process's memory anyway.
+    pub(super) fn timeline_copies(&self, clock: &Arc<dyn Clock>) -> Option<Arc<TimelineCopies>> {
+        self.redis.as_ref().map(|_| Arc::new(TimelineCopies::new(TIMELINES, clock.clone())))
     }
 
     /// What readiness tells of it.

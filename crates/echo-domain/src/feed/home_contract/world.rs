@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    Clock, Consumer, Event, EventLog, IdSource, Page, PageRequest, PostId, Result, Timestamp, UserId,
+    Change, Clock, Consumer, Event, EventLog, Hears, IdSource, Page, PageRequest, PostId, Result, Timestamp, UserId,
     auth::{Role, Viewer},
     contract::{Dice, assert_list, assert_pages, at_once, sample, walk},
-    feed::{FeedKeeper, FeedService, Policy, Reason, TimelineStore},
+    feed::{FeedKeeper, FeedService, Policy, Reason, TimelineCopies, TimelineStore},
     posts::{Post, PostCatalog, PostStore},
     users::{Directory, FOLLOWING_MAX, Profile, ProfileDirectory, ProfileStore},
 };
@@ -49,6 +49,7 @@ impl World {
             posts: Arc::new(PostCatalog { posts: backend.posts.clone(), directory: directory.clone() }),
             directory: directory.clone(),
             timelines: timelines.clone(),
+            copies: None,
             policy,
             clock: Arc::new(Noon),
             ids: Arc::new(IdSource::new(*b"hom", 0)),
@@ -66,6 +67,12 @@ impl World {
         }
     }
 
+    /// With copies of timelines in front of these.
+    pub(super) fn with_copies(mut self) -> Self {
+        self.feed.copies = Some(Arc::new(TimelineCopies::new(1 << 20, Arc::new(Noon))));
+        self
+    }
+
     /// Timelines are read, and made, through these; events still go to the others.
     pub(super) fn read_from(&mut self, timelines: Arc<dyn TimelineStore>) {
         self.feed.timelines = timelines;
@@ -79,6 +86,9 @@ impl World {
     pub(super) async fn publish_as(&mut self, id: PostId, author: UserId) -> PostId {
         let post = Post { id, ..sample::post(author, "hello") };
         self.posts.add(&post, &sample::published(&post)).await.unwrap();
+        if let Some(copies) = &self.feed.copies {
+            copies.hear(&Change::PostAdded { post: id, author });
+        }
         self.published.push((id, author));
         id
     }

@@ -131,6 +131,21 @@ impl OwnServer {
         Some(Self { folder, settings, child, app: TestApp::at(&address, log) })
     }
 
+    /// One whose images have a disk of their own, of so many KiB, in namespaces of its own, where anybody may mount.
+    pub async fn start_on_a_disk_of(kib: u32) -> Option<Self> {
+        let folder = own_folder()?;
+        let data = folder.path().join("data");
+        std::fs::create_dir_all(data.join("media")).unwrap();
+        let echod = echod(&data);
+        let mut command = Command::new("/usr/bin/unshare");
+        command.args(["--map-root-user", "--mount", "/bin/sh", "-c"]);
+        command.arg(r#"/bin/mount -t tmpfs -o size="$1"k tmpfs "$DATA_DIR/media" && exec "$0""#);
+        command.arg(echod.get_program()).arg(kib.to_string());
+        command.env_clear().envs(echod.get_envs().filter_map(|(name, value)| Some((name, value?)))).current_dir(&data);
+        let (child, address, log) = await_start(command.env("MEDIA_MAX_DISK_PERCENT", "100"));
+        Some(Self { folder, settings: Vec::new(), child, app: TestApp::at(&address, log) })
+    }
+
     /// Ends it if it still runs, and starts it again on the same data.
     pub fn restart(&mut self) {
         self.kill();
@@ -207,8 +222,10 @@ pub fn own_folder() -> Option<TempDir> {
 }
 
 fn spawn(data: &Path, settings: &[(String, String)]) -> (Child, String, Log) {
-    let mut command = echod(data);
-    command.envs(settings.iter().map(|(name, value)| (name, value)));
+    await_start(echod(data).envs(settings.iter().map(|(name, value)| (name, value))))
+}
+
+fn await_start(command: &mut Command) -> (Child, String, Log) {
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let log = Log::default();
     let address = log.await_address(&mut child);

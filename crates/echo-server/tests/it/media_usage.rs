@@ -8,7 +8,7 @@ use crate::{
     cli::said,
     client::{Blocks, Reply, file},
     echod::OwnServer,
-    picture::png,
+    picture::{noise, png},
 };
 
 async fn upload(person: &Person, bytes: Vec<u8>) -> Reply {
@@ -55,6 +55,35 @@ async fn a_disk_that_is_too_full_takes_no_image_and_all_else() {
     let path = url.split_once("/media/").unwrap().1;
     server.anonymous().get(&format!("/media/{path}")).await.expect(200);
     server.anonymous().get("/api/posts").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_disk_with_no_byte_left_takes_no_image_and_all_else() {
+    let Some(server) = OwnServer::start_on_a_disk_of(512).await else { return };
+    let ana = server.sign_up("ana").await;
+    let picture = |seed| Form::new().image_block(0, noise(seed));
+    let mut posts = Vec::new();
+    let refused = loop {
+        let reply = ana.post("/api/posts").form(picture(posts.len() as u64)).await;
+        if reply.status != 201 {
+            break reply;
+        }
+        posts.push(reply.data());
+    };
+
+    refused.refused(507, "storage_full");
+    ana.publish("hello").await;
+    let shown = text(&posts[0]["content"][0]["value"]);
+    server.anonymous().get(&format!("/media/{}", shown.split_once("/media/").unwrap().1)).await.expect(200);
+
+    for post in &posts {
+        ana.delete(&format!("/api/posts/{}", text(&post["_id"]))).await.expect(200);
+    }
+    // What was not taken left nothing: there is room for as many as before.
+    for n in 0..posts.len() as u64 {
+        let again = async || ana.post("/api/posts").form(picture(100 + n)).await.status == 201;
+        crate::app::eventually("there is room again", std::time::Duration::from_secs(30), again).await;
+    }
 }
 
 #[tokio::test]

@@ -359,6 +359,11 @@ fn keys(settings: &Settings, data: &DataDir) -> Result<(Keys, Arc<dyn AccessToke
             Ok((Keys::from_secret(secret), Arc::new(signer), PublicKeys(Arc::new([]))))
         }
         None => {
+            if settings.cluster.redis_url().is_some() {
+                tracing::warn!(
+                    "keys are in the data folder, which every process has to have: share it, or set JWT_SECRET"
+                );
+            }
             let signer = AccessSigner::ed25519(&SigningKey::load_or_create(&data.path).with_context(kept)?);
             let public_keys = signer.jwks().map(|key| PublicKey {
                 kty: key.kty.clone(),

@@ -10,7 +10,7 @@ use axum::{
 };
 use echo_domain::{
     Error, MediaId,
-    media::{Blob, BlobName, BlobStore, Image, MediaDesk, Part, Picture, Purpose, Variant},
+    media::{Blob, BlobName, BlobStore, BlobStream, FileCopy, Image, MediaDesk, Part, Picture, Purpose, Variant},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -265,14 +265,24 @@ fn range_applies(headers: &HeaderMap, tag: &HeaderValue) -> bool {
 }
 
 fn whole(blob: Blob) -> Response {
-    let mut response = Body::from_stream(blob.bytes).into_response();
+    let mut response = sent(blob.bytes, blob.copy);
     response.headers_mut().insert(header::CONTENT_LENGTH, blob.length.into());
     response
 }
 
+/// Whoever has the socket finds the file that the bytes are of, too, in an extension.
+fn sent(bytes: BlobStream, copy: Option<FileCopy>) -> Response {
+    let mut response = Body::from_stream(bytes).into_response();
+    if let Some(copy) = copy {
+        response.extensions_mut().insert(copy);
+    }
+    response
+}
+
 fn partial(blob: Blob) -> Response {
-    let Blob { length, part, bytes } = blob;
-    let mut response = (StatusCode::PARTIAL_CONTENT, Body::from_stream(bytes)).into_response();
+    let Blob { length, part, bytes, copy, .. } = blob;
+    let mut response = sent(bytes, copy);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_LENGTH, (part.end - part.start).into());
     if let Ok(range) = HeaderValue::try_from(format!("bytes {}-{}/{length}", part.start, part.end - 1)) {

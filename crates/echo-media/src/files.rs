@@ -5,6 +5,7 @@ use std::{
     io::{self, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -72,9 +73,10 @@ impl BlobStore for FileBlobs {
         let Some(path) = self.path(name) else { return Ok(None) };
         match blocking(move || open_at(&path, &part)).await? {
             Ok((file, length, part)) => {
+                let whole = file.try_clone().map_err(Error::internal)?;
                 let file = tokio::fs::File::from_std(file).take(part.end - part.start);
                 let bytes = Box::pin(ReaderStream::with_capacity(file, CHUNK).map_err(BoxError::from));
-                Ok(Some(Blob { length, part, bytes }))
+                Ok(Some(Blob { length, part, bytes, file: Some(Arc::new(whole)), copy: None }))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::internal(error)),

@@ -137,7 +137,7 @@ impl BlobStore for S3Blobs {
         let (length, part) = (about.meta.size, part.of(about.meta.size));
         match error {
             Some(error) if !part.is_empty() => Err(unavailable(error)),
-            _ => Ok(Some(Blob { length, part, bytes: Box::pin(stream::empty()) })),
+            _ => Ok(Some(Blob { length, part, bytes: Box::pin(stream::empty()), file: None, copy: None })),
         }
     }
 
@@ -213,7 +213,7 @@ fn range(part: &Part) -> Wanted {
 
 fn streamed(got: GetResult) -> Blob {
     let (length, part) = (got.meta.size, got.range.clone());
-    Blob { length, part, bytes: Box::pin(got.into_stream().map_err(BoxError::from)) }
+    Blob { length, part, bytes: Box::pin(got.into_stream().map_err(BoxError::from)), file: None, copy: None }
 }
 
 fn is_missing(error: &BoxError) -> bool {

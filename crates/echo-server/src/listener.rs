@@ -14,11 +14,14 @@ use hyper_util::{
     server::graceful::{GracefulShutdown, Watcher},
 };
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 use tokio_io_timeout::TimeoutStream;
 use tower::{Service, ServiceExt};
+
+use crate::from_file::{FromFile, Sending};
 
 /// How long a client may take to send the head of a request, and so how long an idle connection lives.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -80,7 +83,7 @@ async fn accept(
     }
 }
 
-fn with_patience(stream: TcpStream) -> TimeoutStream<TcpStream> {
+fn with_patience<S: AsyncRead + AsyncWrite>(stream: S) -> TimeoutStream<S> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALL));
     stream
@@ -94,10 +97,17 @@ where
 {
     // Replies are written whole: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
+    let sending = Sending::default();
+    let stream = FromFile { stream, sending: sending.clone() };
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        app.clone().oneshot(request)
+        let (answer, sending) = (app.clone().oneshot(request), sending.clone());
+        async move {
+            let mut response = answer.await?;
+            sending.is_now(response.extensions_mut().remove());
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -5,6 +5,7 @@ mod assemble;
 mod commands;
 mod config;
 mod data_dir;
+mod from_file;
 mod interrupt;
 mod listener;
 mod progress;

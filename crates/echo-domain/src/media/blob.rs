@@ -1,6 +1,6 @@
 //! Where the bytes of images lie.
 
-use std::{ops::Range, pin::Pin};
+use std::{fs::File, ops::Range, pin::Pin, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -36,13 +36,26 @@ pub trait BlobStore: Send + Sync {
     async fn check(&self) -> Result<()>;
 }
 
+pub type BlobStream = Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>;
+
 /// Bytes on their way out of a store.
 pub struct Blob {
     /// Length of the whole blob, in bytes, whatever part was asked for.
     pub length: u64,
     /// Which of them these are: the part that was asked for, cut to the length.
     pub part: Range<u64>,
-    pub bytes: Pin<Box<dyn Stream<Item = Result<Bytes, BoxError>> + Send>>,
+    pub bytes: BlobStream,
+    /// The file that the whole blob is, if there is one.
+    pub file: Option<Arc<File>>,
+    /// What `bytes` are a part of, if that is in memory and a file, too.
+    pub copy: Option<FileCopy>,
+}
+
+/// The bytes of a whole file, in memory: whoever sends a part of them may let the kernel take it from the file.
+#[derive(Debug, Clone)]
+pub struct FileCopy {
+    pub bytes: Bytes,
+    pub file: Arc<File>,
 }
 
 /// Which bytes of a blob are wanted, before its length is known.

@@ -16,7 +16,7 @@ mod stem_source;
 mod store;
 mod usage;
 
-pub use blob::{Blob, BlobName, BlobStore, Part};
+pub use blob::{Blob, BlobName, BlobStore, BlobStream, FileCopy, Part};
 pub use blob_set::{BlobSet, Digest};
 pub use cached::CachedBlobs;
 pub use image::{AltText, Encoded, Image, ImagePipeline, Picture, Processed, Purpose, Variant};

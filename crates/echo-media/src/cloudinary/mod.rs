@@ -150,12 +150,12 @@ fn streamed(response: Response, part: &Part) -> Result<Blob> {
     let (length, given) = given(response.status(), response.headers()).ok_or_else(odd)?;
     let part = part.of(length);
     if part.is_empty() {
-        return Ok(Blob { length, part, bytes: Box::pin(stream::empty()) });
+        return Ok(Blob { length, part, bytes: Box::pin(stream::empty()), file: None, copy: None });
     }
     if part != given {
         return Err(odd());
     }
-    Ok(Blob { length, part, bytes: Box::pin(response.bytes_stream().map_err(BoxError::from)) })
+    Ok(Blob { length, part, bytes: Box::pin(response.bytes_stream().map_err(BoxError::from)), file: None, copy: None })
 }
 
 /// The length of the whole, and which of its bytes these are (RFC 9110 §14.4).

@@ -8,7 +8,7 @@ use quick_cache::{
     sync::{DefaultLifecycle, GuardResult, PlaceholderGuard},
 };
 
-use crate::{Clock, Error, IdMap, Result, Timestamp};
+use crate::{Clock, Errand, Error, IdMap, Result, Timestamp};
 
 /// Values by key: at most so many bytes of them, each for at most so long, and each read by one caller while others wait.
 ///
@@ -53,7 +53,7 @@ impl<K, V> Weighter<K, Kept<V>> for Weigh<V> {
 /// # Errors
 /// Of the change.
 pub async fn to_the_end<T: Send + 'static>(change: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    tokio::spawn(change).await.map_err(Error::internal)?
+    tokio::spawn(Errand::current().to_the_end().run(change)).await.map_err(Error::internal)?
 }
 
 impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
@@ -111,6 +111,12 @@ impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
     pub fn peek(&self, key: &K) -> Option<V> {
         let now = self.clock.now();
         self.values.get(key).filter(|kept| kept.until > now).map(|kept| kept.value)
+    }
+
+    /// Keeps a value that was not asked for here.
+    pub fn put(&self, key: K, value: V) {
+        let until = self.clock.now() + self.lifetime;
+        self.values.insert(key, Kept { value, until });
     }
 
     /// The value has changed, or may have.

@@ -67,6 +67,7 @@ pub(crate) async fn left(events: &Arc<dyn EventLog>) -> Vec<Event> {
 pub(crate) fn refusal<T: Debug>(result: Result<T>) -> (&'static str, String) {
     match result.unwrap_err() {
         Error::Unauthenticated(refusal) => ("unauthenticated", refusal.code.into_owned()),
+        Error::Forbidden(refusal) => ("forbidden", refusal.code.into_owned()),
         Error::NotFound(refusal) => ("not found", refusal.code.into_owned()),
         Error::Conflict(refusal) => ("conflict", refusal.code.into_owned()),
         Error::OverQuota(refusal) => ("over quota", refusal.code.into_owned()),
@@ -182,11 +183,15 @@ mod tests {
     fn every_case_is_in_its_list() {
         for source in [
             include_str!("auth/contract.rs"),
+            include_str!("auth/lookup_contract.rs"),
             include_str!("users/contract.rs"),
+            include_str!("users/directory_contract.rs"),
             include_str!("posts/contract.rs"),
+            include_str!("posts/catalog_contract.rs"),
             include_str!("feed/contract.rs"),
             include_str!("feed/home_contract.rs"),
             include_str!("media/contract.rs"),
+            include_str!("media/desk_contract.rs"),
             include_str!("event_contract.rs"),
             include_str!("idempotency_contract.rs"),
             include_str!("transfer/contract.rs"),

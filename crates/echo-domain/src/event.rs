@@ -79,7 +79,10 @@ pub trait Consumer: Send + Sync {
 /// Hands events from the log to consumers, until told to stop.
 pub struct Relay {
     pub log: Arc<dyn EventLog>,
+    /// Those in this process.
     pub consumers: Vec<Arc<dyn Consumer>>,
+    /// The names of these and of all others: an event is kept until each has confirmed it.
+    pub everybody: &'static [&'static str],
 }
 
 impl Relay {
@@ -193,9 +196,8 @@ impl Relay {
 
     async fn trim(relay: Arc<Self>, mut stop: watch::Receiver<bool>) {
         const EVERY: Duration = Duration::from_secs(60);
-        let names: Vec<_> = relay.consumers.iter().map(|consumer| consumer.name()).collect();
         while !*stop.borrow() {
-            match relay.log.trim(&names, 1000).await {
+            match relay.log.trim(relay.everybody, 1000).await {
                 Ok(1000) => continue,
                 Ok(_) => {}
                 Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "old events stay for now"),

@@ -10,6 +10,7 @@ mod change;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod doctor;
+mod errand;
 mod error;
 mod event;
 #[cfg(feature = "contract")]
@@ -19,6 +20,7 @@ mod id;
 pub mod idempotency;
 #[cfg(feature = "contract")]
 pub mod idempotency_contract;
+mod last_known;
 pub mod limits;
 #[cfg(feature = "contract")]
 pub mod limits_contract;
@@ -36,6 +38,7 @@ pub mod workers;
 
 pub use cache::{Cache, to_the_end};
 pub use change::{Alone, Broadcast, Change, Hears, HereToo};
+pub use errand::Errand;
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
 pub use event::{Consumer, Event, EventLog, Outbox, Recorded, Relay};
 pub use id::{

@@ -16,6 +16,24 @@ pub struct Account {
     pub created: Timestamp,
 }
 
+/// An account as its neighbours know it: without what proves whose it is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Identity {
+    pub id: UserId,
+    pub username: Username,
+    pub email: Email,
+    pub role: Role,
+    pub state: State,
+    pub created: Timestamp,
+}
+
+impl From<Account> for Identity {
+    fn from(account: Account) -> Self {
+        let Account { id, username, email, password: _, role, state, created } = account;
+        Self { id, username, email, role, state, created }
+    }
+}
+
 /// What an account may do beyond its own things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {

@@ -1,10 +1,15 @@
 //! Telling who asks, without asking anybody: every process has one.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
+
+use tokio::sync::watch;
 
 use crate::{Change, Clock, Error, Hears, IdMap, Result, SessionId, Timestamp};
 
-use super::{AccessClaims, AccessTokens, Viewer};
+use super::{AccessClaims, AccessTokens, Lookup, Viewer};
 
 /// Signs access tokens, and reads them: a signature, a clock, and the few sessions that were revoked while tokens of
 /// theirs may still be around.
@@ -15,6 +20,9 @@ pub struct Gate {
 }
 
 impl Gate {
+    /// Revocations may be committed a little after the moment that they carry.
+    pub(super) const OVERLAP: Duration = Duration::from_secs(30);
+
     pub fn new(tokens: Arc<dyn AccessTokens>, clock: Arc<dyn Clock>) -> Self {
         Self { tokens, clock, revoked: RwLock::default() }
     }
@@ -57,6 +65,29 @@ impl Gate {
         let mut revoked = self.revoked.write().unwrap_or_else(PoisonError::into_inner);
         revoked.retain(|_, at| now.since(*at) <= AccessClaims::LIFETIME);
         revoked.extend(sessions);
+    }
+
+    /// Learns of revocations by other processes, until `stop` becomes true.
+    pub async fn watch(&self, accounts: &dyn Lookup, mut stop: watch::Receiver<bool>) {
+        const EVERY: Duration = Duration::from_secs(1);
+        let mut since = self.clock.now() - AccessClaims::LIFETIME;
+        while !*stop.borrow() {
+            let now = self.clock.now();
+            match accounts.revoked_since(since).await {
+                Ok(revoked) => {
+                    self.note_revoked(revoked, now);
+                    since = now - Self::OVERLAP;
+                }
+                Err(error) => tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "revocations by other processes are not known for now"
+                ),
+            }
+            tokio::select! {
+                () = tokio::time::sleep(EVERY) => {}
+                _ = stop.changed() => {}
+            }
+        }
     }
 }
 

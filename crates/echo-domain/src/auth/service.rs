@@ -12,8 +12,8 @@ use crate::{
 };
 
 use super::{
-    AccessClaims, Account, AccountStore, Email, Gate, Login, Lookup, NewPassword, PasswordHash, PasswordHasher,
-    RefreshTokens, Role, Session, SessionStore, State, Username, Verdict, Viewer,
+    AccessClaims, Account, AccountStore, Email, Gate, Identity, Login, Lookup, NewPassword, PasswordHash,
+    PasswordHasher, RefreshTokens, Role, Session, SessionStore, State, Username, Verdict, Viewer,
 };
 
 /// What the auth area stands on.
@@ -25,7 +25,7 @@ pub struct Parts {
     pub gate: Arc<Gate>,
     pub refresh: Arc<dyn RefreshTokens>,
     pub clock: Arc<dyn Clock>,
-    /// Hears of sessions that end, at once; what it misses is found by [`AuthService::watch_sessions`].
+    /// Hears of sessions that end, at once; what it misses is found by [`Gate::watch`].
     pub others: Arc<dyn Broadcast>,
 }
 
@@ -61,9 +61,6 @@ pub struct SignedIn {
 }
 
 impl AuthService {
-    /// Revocations may be committed a little after the moment that they carry.
-    const OVERLAP: Duration = Duration::from_secs(30);
-
     pub const fn new(parts: Parts) -> Self {
         Self { parts }
     }
@@ -143,8 +140,7 @@ impl AuthService {
         let role = self.parts.sessions.open(&session, &account.password).await?;
         // Read back: a repeated call finds the session that the first one opened.
         let session = self.parts.sessions.find(id, now).await?.ok_or_else(not_signed_in)?;
-        let profile = self.parts.directory.profiles(&[account.id]).await?.remove(&account.id);
-        let name = profile.map_or_else(|| account.username.as_str().to_owned(), |profile| profile.name.clone());
+        let name = self.name_of(&account).await?;
         let access = self.access_token(&session, role, now)?;
         Ok(SignedIn { refresh: self.parts.refresh.issue(&session), access, name, account })
     }
@@ -213,29 +209,13 @@ impl AuthService {
     #[instrument(level = "debug", name = "auth.change_password", skip_all)]
     pub async fn change_password(&self, viewer: Viewer, current: &str, new: &str) -> Result<()> {
         let new = NewPassword::parse("newPassword", new)?;
-        let account = self.account(viewer.id).await?;
+        let account = self.kept(viewer.id).await?;
         if !self.knows(&account, current).await? {
             // Right if this call was made before and its reply lost: the password is what it should be.
             return if self.knows(&account, new.as_str()).await? { Ok(()) } else { Err(wrong_password()) };
         }
         let changed = self.keep_password(viewer.id, Some(&account.password), &new, Some(viewer.session)).await?;
         if changed { Ok(()) } else { Err(wrong_password()) }
-    }
-
-    /// Deletes the viewer's account; what it made follows by event.
-    ///
-    /// # Errors
-    /// [`Error::Forbidden`] `wrong_password`.
-    #[instrument(level = "debug", name = "auth.delete_account", skip_all)]
-    pub async fn delete_account(&self, viewer: Viewer, password: &str) -> Result<()> {
-        let account = self.account(viewer.id).await?;
-        if !self.knows(&account, password).await? {
-            return Err(wrong_password());
-        }
-        let now = self.parts.clock.now();
-        let revoked = self.parts.accounts.delete(viewer.id, now, &Event::AccountDeleted { account: viewer.id }).await?;
-        self.note_revoked(revoked, now).await;
-        Ok(())
     }
 
     /// For operators: the account that a login names.
@@ -276,34 +256,11 @@ impl AuthService {
         Ok(())
     }
 
-    /// Learns of revocations by other processes, until `stop` becomes true.
-    pub async fn watch_sessions(&self, mut stop: watch::Receiver<bool>) {
-        const EVERY: Duration = Duration::from_secs(1);
-        let mut since = self.parts.clock.now() - AccessClaims::LIFETIME;
-        while !*stop.borrow() {
-            let now = self.parts.clock.now();
-            match self.parts.sessions.revoked_since(since).await {
-                Ok(revoked) => {
-                    self.parts.gate.note_revoked(revoked, now);
-                    since = now - Self::OVERLAP;
-                }
-                Err(error) => tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "revocations by other processes are not known for now"
-                ),
-            }
-            tokio::select! {
-                () = tokio::time::sleep(EVERY) => {}
-                _ = stop.changed() => {}
-            }
-        }
-    }
-
     /// Forgets old sessions, again and again, until `stop` becomes true.
     pub async fn forget_sessions(&self, mut stop: watch::Receiver<bool>) {
         const EVERY: Duration = Duration::from_secs(600);
         while !*stop.borrow() {
-            let before = self.parts.clock.now() - AccessClaims::LIFETIME - Self::OVERLAP;
+            let before = self.parts.clock.now() - AccessClaims::LIFETIME - Gate::OVERLAP;
             match self.parts.sessions.forget(before, 500).await {
                 Ok(500) => continue,
                 Ok(_) => {}
@@ -314,6 +271,23 @@ impl AuthService {
                 _ = stop.changed() => {}
             }
         }
+    }
+
+    /// The profile's name; the username where there is no profile yet, or none can be had: to sign in does not wait for it.
+    async fn name_of(&self, account: &Account) -> Result<String> {
+        let profile = match self.parts.directory.profiles(&[account.id]).await {
+            Ok(mut profiles) => profiles.remove(&account.id),
+            Err(error @ Error::Unavailable { .. }) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "somebody signs in by their username alone");
+                None
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(profile.map_or_else(|| account.username.as_str().to_owned(), |profile| profile.name.clone()))
+    }
+
+    async fn kept(&self, account: UserId) -> Result<Account> {
+        self.parts.accounts.find(account).await?.ok_or_else(user_not_found)
     }
 
     async fn live_session(&self, session: SessionId, now: Timestamp) -> Result<Session> {
@@ -373,13 +347,28 @@ impl AuthService {
 
 #[async_trait]
 impl Lookup for AuthService {
-    async fn account(&self, account: UserId) -> Result<Account> {
-        self.parts.accounts.find(account).await?.ok_or_else(user_not_found)
+    async fn account(&self, account: UserId) -> Result<Identity> {
+        self.kept(account).await.map(Identity::from)
     }
 
     async fn rename(&self, account: UserId, username: Option<&Username>, email: Option<&Email>) -> Result<()> {
         let news = username.map(|_| Event::AccountRenamed { account });
         self.parts.accounts.rename(account, username, email, news.as_ref()).await
+    }
+
+    #[instrument(level = "debug", name = "auth.delete_account", skip_all)]
+    async fn delete(&self, account: UserId, password: &str) -> Result<()> {
+        if !self.knows(&self.kept(account).await?, password).await? {
+            return Err(wrong_password());
+        }
+        let now = self.parts.clock.now();
+        let revoked = self.parts.accounts.delete(account, now, &Event::AccountDeleted { account }).await?;
+        self.note_revoked(revoked, now).await;
+        Ok(())
+    }
+
+    async fn revoked_since(&self, since: Timestamp) -> Result<Vec<(SessionId, Timestamp)>> {
+        self.parts.sessions.revoked_since(since).await
     }
 }
 

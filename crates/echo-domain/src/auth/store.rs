@@ -100,17 +100,3 @@ pub trait SessionStore: Send + Sync {
     /// Forgets up to `limit` sessions that expired or were revoked before `before`. Returns how many.
     async fn forget(&self, before: Timestamp, limit: usize) -> Result<usize>;
 }
-
-/// What other areas may ask about accounts.
-#[async_trait]
-pub trait Lookup: Send + Sync {
-    /// # Errors
-    /// [`crate::Error::NotFound`] when the account is gone.
-    async fn account(&self, account: UserId) -> Result<Account>;
-
-    /// Changes username or e-mail.
-    ///
-    /// # Errors
-    /// [`crate::Error::Conflict`] when taken.
-    async fn rename(&self, account: UserId, username: Option<&Username>, email: Option<&Email>) -> Result<()>;
-}

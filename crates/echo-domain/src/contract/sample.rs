@@ -115,3 +115,8 @@ pub fn like(post: &Post, user: UserId) -> Like {
 pub fn comment(post: &Post, author: UserId, content: &str) -> Comment {
     Comment { id: id(), post: post.id, author, content: content.to_owned(), created: NOW }
 }
+
+/// An image file: four pixels of different colours.
+pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\0\x02\0\0\0\x02\x08\x02\0\0\0\xfd\xd4\x9a\x73\
+    \0\0\0\x12IDAT\x78\x9c\x63\xf8\xcf\xc0\xc0\0\xc2\x0c\xff\x81\0\0\x1f\xee\x05\xfb\x0b\xd9\x68\x8b\
+    \0\0\0\0IEND\xae\x42\x60\x82";

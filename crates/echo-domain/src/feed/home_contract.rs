@@ -99,7 +99,7 @@ pub async fn a_pushed_timeline_equals_the_pulled_one_after_any_concurrent_work(s
     const STEPS: usize = 60;
     let world = Arc::new(World::new(&shape, 6, POLICY).await);
     let (stop, stopped) = watch::channel(false);
-    let relay = Relay { log: world.events.clone(), consumers: vec![world.keeper.clone()] };
+    let relay = Relay { log: world.events.clone(), consumers: vec![world.keeper.clone()], everybody: &["feed"] };
     let relay = tokio::spawn(relay.run(stopped));
 
     at_once((0..TASKS).map(|seed| {

@@ -10,29 +10,9 @@ use tracing::instrument;
 use crate::{Clock, Error, MediaId, Page, PageRequest, Result, UserId};
 
 use super::{
-    AltText, BlobSet, BlobStore, Holder, Image, ImagePipeline, Media, MediaStore, Purpose, Room, StemSource, Upload,
-    incoming::Incoming,
+    AltText, Blob, BlobSet, BlobStore, Holder, Image, ImagePipeline, MediaDesk, MediaStore, Part, Purpose, Room,
+    StemSource, Upload, incoming::Incoming,
 };
-
-/// The media area as its neighbours see it.
-#[async_trait]
-pub trait MediaDesk: Send + Sync {
-    /// Takes an image in. Unless something claims it, it goes after [`MediaService::UNATTACHED`].
-    ///
-    /// # Errors
-    /// [`crate::Error::TooLarge`] and [`crate::Error::Unsupported`] on `file`; [`crate::Error::Invalid`] on `alt`;
-    /// [`crate::Error::StorageFull`]; [`crate::Error::OverQuota`].
-    async fn upload(&self, account: UserId, id: MediaId, purpose: Purpose, bytes: Bytes, alt: &str) -> Result<Image>;
-
-    /// Gives images of the account to `holder`, which is about to show them: all, or (then empty) none.
-    async fn claim(&self, account: UserId, holder: Holder, images: &[MediaId]) -> Result<Vec<Image>>;
-
-    /// Removes images that were taken in for nothing. Never fails: what cannot be removed now goes later.
-    async fn discard(&self, images: &[MediaId]);
-
-    /// Frees what `holder` claimed, when it will not show it after all. Never fails: later, expiry does the same.
-    async fn release(&self, holder: Holder);
-}
 
 /// What the media area stands on.
 #[derive(Clone)]
@@ -60,11 +40,6 @@ impl MediaService {
 
     pub const fn new(parts: Parts) -> Self {
         Self { parts }
-    }
-
-    /// What the account uploaded, newest first.
-    pub async fn of_account(&self, account: UserId, page: PageRequest<MediaId>) -> Result<Page<Media, MediaId>> {
-        self.parts.media.of_account(account, page).await
     }
 
     async fn put(&self, blobs: &BlobSet, bytes: Vec<Bytes>) -> Result<()> {
@@ -134,5 +109,13 @@ impl MediaDesk for MediaService {
         if let Err(error) = self.parts.media.unclaim(holder).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "images claimed for nothing will go later");
         }
+    }
+
+    async fn images_of(&self, account: UserId, page: PageRequest<MediaId>) -> Result<Page<Image, MediaId>> {
+        Ok(self.parts.media.of_account(account, page).await?.map(|media| media.image))
+    }
+
+    async fn read(&self, name: &str) -> Result<Option<Blob>> {
+        self.parts.blobs.read(name, Part::WHOLE).await
     }
 }

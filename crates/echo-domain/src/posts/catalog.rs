@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    IdMap, IdSet, MediaId, Page, PageRequest, PostId, Result, UserId,
+    CommentId, IdMap, IdSet, MediaId, Page, PageRequest, PostId, Result, UserId,
     users::{Directory, Profile},
 };
 
-use super::{PostDetail, PostStore};
+use super::{Comment, Like, PostDetail, PostStore};
 
 /// A post with its people, as one viewer sees it.
 #[derive(Debug, Clone)]
@@ -62,6 +62,12 @@ pub trait Catalog: Send + Sync {
 
     /// The images that a post shows: none when it is gone.
     async fn media_of(&self, post: PostId) -> Result<Vec<MediaId>>;
+
+    /// What the user wrote under any post, newest first.
+    async fn comments_by(&self, user: UserId, page: PageRequest<CommentId>) -> Result<Page<Comment, CommentId>>;
+
+    /// What the user likes, by post, newest post first.
+    async fn likes_by(&self, user: UserId, page: PageRequest<PostId>) -> Result<Page<Like, PostId>>;
 }
 
 /// The catalog straight from the posts' store.
@@ -113,6 +119,14 @@ impl Catalog for PostCatalog {
 
     async fn media_of(&self, post: PostId) -> Result<Vec<MediaId>> {
         Ok(self.posts.details(&[post]).await?.pop().map(|detail| detail.post.media()).unwrap_or_default())
+    }
+
+    async fn comments_by(&self, user: UserId, page: PageRequest<CommentId>) -> Result<Page<Comment, CommentId>> {
+        self.posts.comments_by(user, page).await
+    }
+
+    async fn likes_by(&self, user: UserId, page: PageRequest<PostId>) -> Result<Page<Like, PostId>> {
+        self.posts.likes_by(user, page).await
     }
 }
 

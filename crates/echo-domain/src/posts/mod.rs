@@ -3,6 +3,8 @@
 mod cached;
 mod catalog;
 #[cfg(feature = "contract")]
+pub mod catalog_contract;
+#[cfg(feature = "contract")]
 pub mod contract;
 mod heads;
 mod keeper;

@@ -221,16 +221,6 @@ impl PostService {
         Ok(Page { items: found.items.into_iter().filter_map(with_author).collect(), next: found.next })
     }
 
-    /// What the viewer wrote under posts, newest first.
-    pub async fn comments_by(&self, viewer: Viewer, page: PageRequest<CommentId>) -> Result<Page<Comment, CommentId>> {
-        self.parts.posts.comments_by(viewer.id, page).await
-    }
-
-    /// What the viewer likes, by post, newest post first.
-    pub async fn likes_by(&self, viewer: Viewer, page: PageRequest<PostId>) -> Result<Page<Like, PostId>> {
-        self.parts.posts.likes_by(viewer.id, page).await
-    }
-
     fn like_of(&self, viewer: Viewer, post: PostId) -> Like {
         Like { id: self.parts.ids.next(self.parts.clock.now()), post, user: viewer.id }
     }

@@ -48,7 +48,7 @@ impl CachedProfiles {
         others: Arc<dyn Broadcast>,
     ) -> Self {
         let known = Known {
-            profiles: Cache::new(bytes / 2, Self::LIFETIME, clock.clone(), |profile| weight(profile)),
+            profiles: Cache::new(bytes / 2, Self::LIFETIME, clock.clone(), |profile| profile.weight()),
             follows: Cache::new(bytes / 4, Self::LIFETIME, clock.clone(), |page| {
                 page.items.len() * size_of::<Follow>()
             }),
@@ -105,10 +105,6 @@ impl CachedProfiles {
         let items = first.items.iter().take(page.one_more()).copied().collect();
         Ok(Some(Page::cut(items, page.limit, |follow: &Follow| follow.id)))
     }
-}
-
-fn weight(profile: &Profile) -> usize {
-    160 + profile.username.len() + profile.name.len() + profile.bio.len()
 }
 
 impl Known {

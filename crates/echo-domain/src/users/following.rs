@@ -34,6 +34,12 @@ impl Following {
         following
     }
 
+    /// As another process told it, by whatever it was made of: the version goes with them.
+    pub fn told(version: u64, mut followees: Vec<Followee>) -> Self {
+        followees.sort_unstable_by_key(|followee| followee.user);
+        Self { version, followees }
+    }
+
     pub fn find(&self, user: UserId) -> Option<Followee> {
         let place = self.followees.binary_search_by_key(&user, |followee| followee.user).ok()?;
         Some(self.followees[place])

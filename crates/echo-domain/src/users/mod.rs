@@ -4,9 +4,12 @@ mod cached;
 #[cfg(feature = "contract")]
 pub mod contract;
 mod directory;
+#[cfg(feature = "contract")]
+pub mod directory_contract;
 mod following;
 mod keeper;
 mod profile;
+mod remembered;
 mod search;
 mod service;
 mod store;
@@ -16,6 +19,7 @@ pub use directory::{Directory, ProfileDirectory};
 pub use following::{Followee, Following};
 pub use keeper::ProfileKeeper;
 pub use profile::{Bio, Name, Profile, ProfileChange};
+pub use remembered::RememberedDirectory;
 pub use search::{Search, parts};
 pub use service::{Edit, OwnProfile, Parts, ProfileView, UserService};
 pub use store::{Follow, ProfileStore, Relation};

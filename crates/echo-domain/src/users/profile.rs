@@ -19,6 +19,13 @@ pub struct Profile {
     pub updated: Timestamp,
 }
 
+impl Profile {
+    /// About how many bytes it takes.
+    pub(super) fn weight(&self) -> usize {
+        160 + self.username.len() + self.name.len() + self.bio.len()
+    }
+}
+
 /// What to change in a profile; `None` stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProfileChange {

@@ -7,7 +7,7 @@ use tracing::instrument;
 
 use crate::{
     Clock, Error, Findings, FollowId, IdSource, Page, PageRequest, PostId, Result, UserId,
-    auth::{Account, Email, Lookup, Role, Username, Viewer},
+    auth::{Email, Identity, Lookup, Role, Username, Viewer},
     media::{Holder, Image, MediaDesk, Purpose},
     posts::{Catalog, PostView},
 };
@@ -36,12 +36,13 @@ pub struct UserService {
 #[derive(Debug)]
 pub struct OwnProfile {
     pub profile: Arc<Profile>,
-    pub account: Account,
+    pub account: Identity,
     /// The newest hundred.
     pub followers: Vec<UserId>,
     /// The newest hundred.
     pub following: Vec<UserId>,
-    pub posts_count: u64,
+    /// `None` while the posts area cannot be asked.
+    pub posts_count: Option<u64>,
 }
 
 /// A profile as others see it.
@@ -52,7 +53,8 @@ pub struct ProfileView {
     pub followers: Vec<Arc<Profile>>,
     /// The newest hundred.
     pub following: Vec<Arc<Profile>>,
-    pub posts_count: u64,
+    /// `None` while the posts area cannot be asked; then there are no posts either.
+    pub posts_count: Option<u64>,
     pub posts: Page<PostView, PostId>,
     pub relation: Relation,
     pub role: Role,
@@ -92,7 +94,7 @@ impl UserService {
         Ok(OwnProfile {
             followers: ends(self.parts.profiles.followers(viewer.id, first).await?),
             following: ends(self.parts.profiles.following(viewer.id, first).await?),
-            posts_count: self.parts.posts.count(viewer.id).await?,
+            posts_count: if_there(self.parts.posts.count(viewer.id).await)?,
             profile,
             account,
         })
@@ -105,29 +107,31 @@ impl UserService {
     #[instrument(level = "debug", name = "users.show", skip_all)]
     pub async fn show(&self, viewer: Viewer, user: UserId) -> Result<ProfileView> {
         let profile = self.profile(user).await?;
-        let first = PageRequest::first(Self::SHOWN);
+        let (first, shown) = (PageRequest::first(Self::SHOWN), PageRequest::first(Self::POSTS_SHOWN));
         Ok(ProfileView {
             followers: self.with_profiles(self.parts.profiles.followers(user, first).await?).await?.items,
             following: self.with_profiles(self.parts.profiles.following(user, first).await?).await?.items,
-            posts_count: self.parts.posts.count(user).await?,
-            posts: self.parts.posts.by_author(user, Some(viewer.id), PageRequest::first(Self::POSTS_SHOWN)).await?,
+            posts_count: if_there(self.parts.posts.count(user).await)?,
+            posts: if_there(self.parts.posts.by_author(user, Some(viewer.id), shown).await)?
+                .unwrap_or(Page { items: Vec::new(), next: None }),
             relation: self.parts.profiles.relation(viewer.id, user).await?,
             role: self.parts.accounts.account(user).await?.role,
             profile,
         })
     }
 
-    /// People whose username or name has `query` in it, newest first, with how many posts each has.
+    /// People whose username or name has `query` in it, newest first, with how many posts each has: `None` while the posts
+    /// area cannot be asked.
     ///
     /// # Errors
     /// [`Error::Invalid`] on `query`.
     #[instrument(level = "debug", name = "users.search", skip_all)]
-    pub async fn search(&self, query: &str, page: PageRequest<UserId>) -> Result<Page<(Profile, u64), UserId>> {
+    pub async fn search(&self, query: &str, page: PageRequest<UserId>) -> Result<Page<(Profile, Option<u64>), UserId>> {
         let found = self.parts.profiles.search(&Search::parse(query)?, page).await?;
         let ids: Vec<_> = found.items.iter().map(|profile| profile.id).collect();
-        let counts = self.parts.posts.counts(&ids).await?;
+        let counts = if_there(self.parts.posts.counts(&ids).await)?;
         Ok(found.map(|profile| {
-            let posts = counts.get(&profile.id).copied().unwrap_or(0);
+            let posts = counts.as_ref().map(|counts| counts.get(&profile.id).copied().unwrap_or(0));
             (profile, posts)
         }))
     }
@@ -167,6 +171,15 @@ impl UserService {
             keep_username(&*self.parts.profiles, &*self.parts.accounts, viewer.id, &*self.parts.clock).await?;
         }
         self.me(viewer).await
+    }
+
+    /// Deletes the viewer's account; what it made follows by event.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] `wrong_password`; [`Error::NotFound`] when it is gone already.
+    #[instrument(level = "debug", name = "users.delete", skip_all)]
+    pub async fn delete(&self, viewer: Viewer, password: &str) -> Result<()> {
+        self.parts.accounts.delete(viewer.id, password).await
     }
 
     async fn take_in(&self, account: UserId, picture: Bytes) -> Result<Image> {
@@ -252,5 +265,16 @@ impl UserService {
         let mut profiles = self.parts.profiles.by_ids(&ids).await?;
         let people = ids.iter().filter_map(|id| profiles.remove(id)).collect();
         Ok(Page { items: people, next: follows.next })
+    }
+}
+
+/// What a neighbour says, unless it cannot be asked: a profile is more than its posts.
+fn if_there<T>(asked: Result<T>) -> Result<Option<T>> {
+    match asked {
+        Err(error @ Error::Unavailable { .. }) => {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a profile is shown without its posts");
+            Ok(None)
+        }
+        asked => asked.map(Some),
     }
 }

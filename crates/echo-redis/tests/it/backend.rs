@@ -27,11 +27,11 @@ impl Clock for Now {
 /// The stores alone.
 pub(crate) fn plain(mongo: &Arc<Mongo>) -> Backend {
     Backend {
-        accounts: Arc::new(MongoAccounts(mongo.clone())),
-        sessions: Arc::new(MongoAccounts(mongo.clone())),
-        profiles: Arc::new(MongoProfiles(mongo.clone())),
-        posts: Arc::new(MongoPosts(mongo.clone())),
-        media: Arc::new(MongoMedia(mongo.clone())),
+        accounts: Arc::new(MongoAccounts::new(mongo.clone()).unwrap()),
+        sessions: Arc::new(MongoAccounts::new(mongo.clone()).unwrap()),
+        profiles: Arc::new(MongoProfiles::new(mongo.clone()).unwrap()),
+        posts: Arc::new(MongoPosts::new(mongo.clone()).unwrap()),
+        media: Arc::new(MongoMedia::new(mongo.clone()).unwrap()),
         events: Arc::new(MongoEvents(mongo.clone())),
         requests: Arc::new(MongoIdempotency(mongo.clone())),
     }

@@ -34,7 +34,7 @@ impl Process {
         let outbox = Arc::new(MongoEvents(mongo.clone()));
         let events = RedisEvents::new(server.open().await, outbox, Arc::new(Now), [instance; 16], AGAIN);
         let process = Self {
-            accounts: MongoAccounts(mongo),
+            accounts: MongoAccounts::new(mongo).unwrap(),
             events: Arc::new(events),
             stop: watch::Sender::new(false),
             tasks: JoinSet::new(),
@@ -49,7 +49,7 @@ impl Process {
     }
 
     fn relay(&mut self, consumer: Arc<Recorder>) {
-        let relay = Relay { log: self.events.clone(), consumers: vec![consumer] };
+        let relay = Relay { log: self.events.clone(), consumers: vec![consumer], everybody: &["ana"] };
         self.tasks.spawn(relay.run(self.stop.subscribe()));
     }
 
@@ -167,7 +167,7 @@ async fn what_a_process_left_and_died_before_it_could_signal_is_found() {
     let account = sample::account("alice");
     let left = sample::opened(&account);
 
-    MongoAccounts(mongo::another(&guard).await).add(&account, &left).await.unwrap();
+    MongoAccounts::new(mongo::another(&guard).await).unwrap().add(&account, &left).await.unwrap();
 
     eventually("it is found", async || told(&one.pending().await) == [left.clone()]).await;
 }

@@ -64,7 +64,7 @@ impl FromRef<Arc<AuthApi>> for NewIds {
     }
 }
 
-pub(crate) fn router(api: AuthApi) -> OpenApiRouter {
+pub(crate) fn router() -> OpenApiRouter<Arc<AuthApi>> {
     OpenApiRouter::new()
         .routes(routes!(sign_up))
         .routes(routes!(log_in))
@@ -74,7 +74,6 @@ pub(crate) fn router(api: AuthApi) -> OpenApiRouter {
         .routes(routes!(end_session))
         .routes(routes!(change_password))
         .routes(routes!(jwks))
-        .with_state(Arc::new(api))
 }
 
 /// Sign up

@@ -5,15 +5,15 @@ use std::{collections::HashSet, io, sync::Arc};
 use async_zip::{Compression, ZipEntryBuilder, base::write::ZipFileWriter};
 use axum::{
     body::Body,
-    extract::{FromRef, State},
+    extract::State,
     http::header,
     response::{IntoResponse, Response},
 };
 use echo_domain::{
     BoxError, CommentId, FollowId, Page, PageRequest, PostId, Result,
     auth::Viewer,
-    media::{BlobStore, MediaService, Part},
-    posts::{Comment, PostService},
+    media::{Image, MediaDesk},
+    posts::{Catalog, Comment},
     users::{Profile, UserService},
 };
 use futures_util::{AsyncWriteExt, StreamExt, TryStreamExt, future::BoxFuture, stream};
@@ -33,17 +33,15 @@ use crate::{
 };
 
 /// What the export needs.
-#[derive(Clone, FromRef)]
 pub struct ExportApi {
     pub users: Arc<UserService>,
-    pub posts: Arc<PostService>,
-    pub media: Arc<MediaService>,
-    pub blobs: Arc<dyn BlobStore>,
+    pub posts: Arc<dyn Catalog>,
+    pub media: Arc<dyn MediaDesk>,
     pub links: Links,
 }
 
-pub(crate) fn router(api: ExportApi) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(export)).with_state(api)
+pub(crate) fn router() -> OpenApiRouter<Arc<ExportApi>> {
+    OpenApiRouter::new().routes(routes!(export))
 }
 
 /// Export the account
@@ -53,7 +51,7 @@ pub(crate) fn router(api: ExportApi) -> OpenApiRouter {
 #[utoipa::path(get, path = "/api/users/me/export", tag = "users", security(("bearer" = [])), responses(
     (status = 200, description = "The archive", content_type = "application/zip", body = Vec<u8>),
     (status = 404, description = "Just deleted")))]
-async fn export(State(api): State<ExportApi>, CurrentUser(viewer): CurrentUser) -> ApiResult<Response> {
+async fn export(State(api): State<Arc<ExportApi>>, CurrentUser(viewer): CurrentUser) -> ApiResult<Response> {
     let profile = OwnProfileBody::new(api.users.me(viewer).await?, &api.links);
     let (ours, theirs) = tokio::io::duplex(64 * 1024);
     let written = detached(async move { api.write(viewer, &profile, ours).await });
@@ -109,25 +107,24 @@ impl ExportApi {
         viewer: Viewer,
         page: PageRequest<CommentId>,
     ) -> Result<Page<CommentRecord, CommentId>> {
-        Ok(self.posts.comments_by(viewer, page).await?.map(CommentRecord::from))
+        Ok(self.posts.comments_by(viewer.id, page).await?.map(CommentRecord::from))
     }
 
     async fn likes_of(&self, viewer: Viewer, page: PageRequest<PostId>) -> Result<Page<LikeRecord, PostId>> {
-        Ok(self.posts.likes_by(viewer, page).await?.map(|like| LikeRecord { post: like.post.to_string() }))
+        Ok(self.posts.likes_by(viewer.id, page).await?.map(|like| LikeRecord { post: like.post.to_string() }))
     }
 
     async fn images(&self, viewer: Viewer, archive: &mut Archive) -> Result<(), BoxError> {
         let (mut page, mut written) = (PageRequest::first(PageRequest::<()>::MAX), HashSet::new());
         loop {
-            let found = self.media.of_account(viewer.id, page).await?;
-            for media in found.items {
+            let found = self.media.images_of(viewer.id, page).await?;
+            for Image { location, .. } in found.items {
                 // Images of equal bytes have one file, also here.
-                if !written.insert(media.blobs) {
+                if !written.insert(location.clone()) {
                     continue;
                 }
-                let location = media.image.location;
                 // Deleted in the meantime, or kept by another service: the posts name it.
-                let Some(mut blob) = self.blobs.read(&location, Part::WHOLE).await? else { continue };
+                let Some(mut blob) = self.media.read(&location).await? else { continue };
                 let stored = ZipEntryBuilder::new(format!("media/{location}").into(), Compression::Stored);
                 let mut file = archive.write_entry_stream(stored).await?;
                 while let Some(chunk) = blob.bytes.try_next().await? {

@@ -26,8 +26,8 @@ pub struct FeedApi {
     pub ready: ReadyPosts,
 }
 
-pub(crate) fn router(api: FeedApi) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(home)).routes(routes!(explain)).with_state(Arc::new(api))
+pub(crate) fn router() -> OpenApiRouter<Arc<FeedApi>> {
+    OpenApiRouter::new().routes(routes!(home)).routes(routes!(explain))
 }
 
 /// Home timeline

@@ -24,8 +24,11 @@ mod surround;
 mod took;
 mod users;
 
+use std::sync::Arc;
+
 use axum::Router;
 use tower_http::normalize_path::NormalizePath;
+use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 
 pub use auth::{AuthApi, Cookies, PublicKey, PublicKeys};
@@ -37,38 +40,55 @@ pub use feed::FeedApi;
 pub use idempotency::Idempotency;
 pub use media::{Links, MediaApi};
 pub use observe::Bounds;
-pub use operations::{Dependency, FrontPage, OperationsApi};
+pub use operations::{Dependency, FrontPage, Leaving, OperationsApi};
 pub use posts::{PostsApi, ReadyPosts};
 pub use room::BodyRoom;
 pub use surround::Surroundings;
 pub use users::UsersApi;
 
-/// The areas that a process serves.
+/// The areas that a process serves; the others are described all the same.
 pub struct Areas {
-    pub auth: AuthApi,
-    pub users: UsersApi,
-    pub export: ExportApi,
-    pub posts: PostsApi,
-    pub feed: FeedApi,
-    pub media: MediaApi,
+    pub auth: Option<Arc<AuthApi>>,
+    pub users: Option<Arc<UsersApi>>,
+    pub export: Option<Arc<ExportApi>>,
+    pub posts: Option<Arc<PostsApi>>,
+    pub feed: Option<Arc<FeedApi>>,
+    pub media: Option<Arc<MediaApi>>,
     pub operations: OperationsApi,
 }
 
-/// The whole API as one service: a trailing slash means the same as none.
+/// The API as one service: a trailing slash means the same as none.
 pub fn app(areas: Areas, around: Surroundings) -> NormalizePath<Router> {
-    let described = openapi::Finished::default();
-    let (router, mut document) = OpenApiRouter::with_openapi(openapi::empty())
-        .merge(auth::router(areas.auth))
-        .merge(export::router(areas.export))
-        .merge(users::router(areas.users))
-        .merge(posts::router(areas.posts))
-        .merge(feed::router(areas.feed))
-        .merge(media::router(areas.media))
-        .merge(operations::router(areas.operations))
-        .merge(openapi::router(described.clone()))
-        .split_for_parts();
+    let description = openapi::Finished::default();
+    let reader = openapi::router(description.clone());
+    let Whole { routes, mut document } = Whole { routes: Router::new(), document: openapi::empty() }
+        .with(auth::router(), areas.auth)
+        .with(export::router(), areas.export)
+        .with(users::router(), areas.users)
+        .with(posts::router(), areas.posts)
+        .with(feed::router(), areas.feed)
+        .with(media::router(), areas.media)
+        .with(operations::router(), Some(areas.operations))
+        .with(reader, Some(()));
     openapi::complete(&mut document);
     let document = document.to_json().expect("a document of strings and numbers is JSON");
-    described.get_or_init(|| document.into());
-    NormalizePath::trim_trailing_slash(surround::surround(router, around))
+    description.get_or_init(|| document.into());
+    NormalizePath::trim_trailing_slash(surround::surround(routes, around))
+}
+
+/// The routes of the areas that are here, and the description of all.
+struct Whole {
+    routes: Router,
+    document: OpenApi,
+}
+
+impl Whole {
+    fn with<S: Clone + Send + Sync + 'static>(mut self, area: OpenApiRouter<S>, api: Option<S>) -> Self {
+        let (routes, document) = area.split_for_parts();
+        self.document.merge(document);
+        if let Some(api) = api {
+            self.routes = self.routes.merge(routes.with_state(api));
+        }
+        self
+    }
 }

@@ -54,8 +54,8 @@ impl FromRef<Arc<MediaApi>> for NewIds {
     }
 }
 
-pub(crate) fn router(api: MediaApi) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(upload)).routes(routes!(serve)).with_state(Arc::new(api))
+pub(crate) fn router() -> OpenApiRouter<Arc<MediaApi>> {
+    OpenApiRouter::new().routes(routes!(upload)).routes(routes!(serve))
 }
 
 /// Upload an image

@@ -10,27 +10,24 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
-use echo_domain::{Error, RawId};
+use echo_domain::{Errand, Error, RawId};
 use futures_util::FutureExt;
-use tokio::{sync::Semaphore, task::JoinHandle};
+use tokio::{sync::Semaphore, task::JoinHandle, time};
 use tracing::{Instrument, Span, field::display};
 
 use crate::{caller::Caller, error::ApiError, extract::NewIds, room::BodyRoom, took::Took};
 
-tokio::task_local! {
-    static REQUEST_ID: String;
-}
-
-const REQUEST_ID_FIELD: HeaderName = HeaderName::from_static("x-request-id");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACE: HeaderName = HeaderName::from_static("traceparent");
 
 /// The id of the request that this task works for.
 pub(crate) fn request_id() -> String {
-    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
+    Errand::current().request.as_ref().to_owned()
 }
 
 /// Makes `work` a task of its own that belongs to the same request: it goes on when the client has gone.
 pub(crate) fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
-    tokio::spawn(REQUEST_ID.scope(request_id(), work).instrument(Span::current()))
+    tokio::spawn(Errand::current().to_the_end().run(work).instrument(Span::current()))
 }
 
 /// How much may go on, and for how long.
@@ -42,10 +39,11 @@ pub struct Bounds {
     pub bodies: BodyRoom,
 }
 
-/// Gives a request an id, which its reply carries, and tells of it.
+/// Gives a request an id, which its reply carries, and tells of it. Within `deadline` the reply is to begin.
 pub(crate) async fn observe<F: Future<Output = Response>>(
     ids: &NewIds,
     seconds: &Took,
+    deadline: Duration,
     request: Request,
     answer: impl FnOnce(Request) -> F,
 ) -> Response {
@@ -57,7 +55,12 @@ pub(crate) async fn observe<F: Future<Output = Response>>(
     let span = tracing::info_span!("request", %id);
 
     let started = Instant::now();
-    let mut response = REQUEST_ID.scope(id.clone(), answer(request)).instrument(span.clone()).await;
+    let errand = Errand {
+        request: id.as_str().into(),
+        deadline: Some(time::Instant::from_std(started) + deadline),
+        trace: sent_trace(&request).map(Into::into),
+    };
+    let mut response = errand.run(answer(request)).instrument(span.clone()).await;
 
     let (status, took) = (response.status(), started.elapsed());
     let user = viewer.map(|viewer| display(viewer.id));
@@ -70,7 +73,7 @@ pub(crate) async fn observe<F: Future<Output = Response>>(
     });
     seconds.note(&route, &method, status, took);
     if let Ok(id) = HeaderValue::try_from(id) {
-        response.headers_mut().insert(REQUEST_ID_FIELD, id);
+        response.headers_mut().insert(REQUEST_ID, id);
     }
     response
 }
@@ -87,7 +90,7 @@ impl Bounds {
             return ApiError::Overloaded.into_response();
         };
         let reply = AssertUnwindSafe(answer(request)).catch_unwind();
-        match tokio::time::timeout(self.deadline, reply).await {
+        match time::timeout(self.deadline, reply).await {
             Ok(Ok(response)) => response,
             // The panic's own message is in the log already, by the panic hook.
             Ok(Err(_)) => ApiError::Domain(Error::internal("a request panicked")).into_response(),
@@ -98,7 +101,38 @@ impl Bounds {
 
 /// The client's own id for the request, if it is fit for a log: up to 128 of `[A-Za-z0-9._-]`.
 fn sent_id(request: &Request) -> Option<String> {
-    let id = request.headers().get(REQUEST_ID_FIELD)?.to_str().ok()?;
+    let id = request.headers().get(REQUEST_ID)?.to_str().ok()?;
     let fit = |c: u8| c.is_ascii_alphanumeric() || b"._-".contains(&c);
     ((1..=128).contains(&id.len()) && id.bytes().all(fit)).then(|| id.to_owned())
+}
+
+/// Where the client's trace has come to, if it has the form that passes on: `00-<trace>-<parent>-<flags>`.
+fn sent_trace(request: &Request) -> Option<&str> {
+    let trace = request.headers().get(TRACE)?.to_str().ok()?;
+    let hex = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
+    let part = |part: &str, length| part.len() == length && part.bytes().all(hex);
+    let mut parts = trace.split('-');
+    let fits = [2, 32, 16, 2].into_iter().all(|length| parts.next().is_some_and(|it| part(it, length)));
+    (fits && parts.next().is_none()).then_some(trace)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::Body;
+
+    use super::*;
+
+    #[test]
+    fn a_trace_goes_on_if_it_has_the_form_of_one() {
+        let sent = |trace: &str| {
+            let request = Request::builder().header(TRACE, trace).body(Body::empty()).unwrap();
+            sent_trace(&request).map(str::to_owned)
+        };
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+        assert_eq!(sent(trace).as_deref(), Some(trace));
+        for bad in ["", "00-0af7", &trace.to_uppercase(), &format!("{trace}-x"), &trace.replace('-', "_")] {
+            assert_eq!(sent(bad), None, "{bad}");
+        }
+    }
 }

@@ -10,7 +10,9 @@ use axum::{
     response::{Html, IntoResponse, Response},
 };
 use echo_domain::{Error, Result};
+use futures_util::future::join_all;
 use serde::Serialize;
+use tokio::sync::watch;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -34,7 +36,12 @@ pub trait Dependency: Send + Sync {
 pub struct OperationsApi {
     pub dependencies: Arc<[Arc<dyn Dependency>]>,
     pub front_page: FrontPage,
+    pub leaving: Leaving,
 }
+
+/// Becomes true when the process is about to stop: nothing more is to be sent to it.
+#[derive(Clone)]
+pub struct Leaving(pub watch::Receiver<bool>);
 
 /// The page at `/`.
 #[derive(Clone)]
@@ -48,8 +55,8 @@ impl FrontPage {
     }
 }
 
-pub(crate) fn router(api: OperationsApi) -> OpenApiRouter {
-    OpenApiRouter::new().routes(routes!(front_page)).routes(routes!(alive)).routes(routes!(ready)).with_state(api)
+pub(crate) fn router() -> OpenApiRouter<OperationsApi> {
+    OpenApiRouter::new().routes(routes!(front_page)).routes(routes!(alive)).routes(routes!(ready))
 }
 
 /// What runs here
@@ -71,21 +78,33 @@ async fn alive() -> Json<AliveBody> {
 #[utoipa::path(get, path = "/readyz", tag = "operations", responses(
     (status = 200, description = "It does", body = ReadyBody),
     (status = 503, description = "Something does not", body = ReadyBody)))]
-async fn ready(State(dependencies): State<Arc<[Arc<dyn Dependency>]>>) -> Response {
-    let mut told = BTreeMap::new();
-    let mut ready = true;
-    for dependency in dependencies.iter() {
-        let works = tokio::time::timeout(PATIENCE, dependency.check()).await;
-        let works = works.unwrap_or_else(|_| Err(Error::internal("it takes too long")));
-        if let Err(error) = &works {
-            tracing::warn!(dependency = dependency.name(), error = error as &dyn std::error::Error, "not ready");
-            ready &= !dependency.is_needed();
-        }
-        told.insert(dependency.name(), if works.is_ok() { "ok" } else { "unavailable" });
-    }
-    let (code, status) = if ready { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "unavailable") };
-    (code, Json(ReadyBody { status, dependencies: told })).into_response()
+async fn ready(
+    State(dependencies): State<Arc<[Arc<dyn Dependency>]>>,
+    State(Leaving(leaving)): State<Leaving>,
+) -> Response {
+    let works = join_all(dependencies.iter().map(|it| works(&**it))).await;
+    let told = dependencies.iter().zip(&works).map(|(it, works)| (it.name(), if *works { OK } else { UNAVAILABLE }));
+    let (code, status) = if *leaving.borrow() {
+        (StatusCode::SERVICE_UNAVAILABLE, "stopping")
+    } else if dependencies.iter().zip(&works).all(|(it, works)| *works || !it.is_needed()) {
+        (StatusCode::OK, OK)
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE)
+    };
+    (code, Json(ReadyBody { status, dependencies: told.collect() })).into_response()
 }
+
+async fn works(dependency: &dyn Dependency) -> bool {
+    let works = tokio::time::timeout(PATIENCE, dependency.check()).await;
+    let works = works.unwrap_or_else(|_| Err(Error::internal("it takes too long")));
+    if let Err(error) = &works {
+        tracing::warn!(dependency = dependency.name(), error = error as &dyn std::error::Error, "not ready");
+    }
+    works.is_ok()
+}
+
+const OK: &str = "ok";
+const UNAVAILABLE: &str = "unavailable";
 
 /// How long a dependency may take to answer.
 const PATIENCE: std::time::Duration = std::time::Duration::from_secs(2);
@@ -99,6 +118,7 @@ struct AliveBody {
 /// Each `ok` or `unavailable`.
 #[derive(Serialize, ToSchema)]
 struct ReadyBody {
+    /// `ok`, `unavailable` or, on the way out, `stopping`
     #[schema(example = "ok")]
     status: &'static str,
     #[schema(value_type = BTreeMap<String, String>)]

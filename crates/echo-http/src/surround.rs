@@ -61,7 +61,8 @@ pub(crate) fn surround(router: Router, surroundings: Surroundings) -> Router {
 async fn pass(State(around): State<Arc<Around>>, request: Request, next: Next) -> Response {
     let (mut request, heard_out) = hear_out(request);
     around.surroundings.callers.identify(&mut request);
-    let response = observe(&around.surroundings.ids, &around.took, request, async |request| {
+    let Surroundings { ids, bounds, .. } = &around.surroundings;
+    let response = observe(ids, &around.took, bounds.deadline, request, async |request| {
         if request.headers().contains_key(header::ORIGIN) {
             return around.to_web_page(request, next).await;
         }

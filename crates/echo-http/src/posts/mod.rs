@@ -44,7 +44,7 @@ impl FromRef<Arc<PostsApi>> for NewIds {
     }
 }
 
-pub(crate) fn router(api: PostsApi) -> OpenApiRouter {
+pub(crate) fn router() -> OpenApiRouter<Arc<PostsApi>> {
     OpenApiRouter::new()
         .routes(routes!(feed, publish))
         .routes(routes!(show, delete))
@@ -53,7 +53,6 @@ pub(crate) fn router(api: PostsApi) -> OpenApiRouter {
         .routes(routes!(comment))
         .routes(routes!(delete_comment))
         .routes(routes!(comments))
-        .with_state(Arc::new(api))
 }
 
 /// Publish a post

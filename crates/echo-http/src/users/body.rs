@@ -28,7 +28,8 @@ pub(super) struct PublicProfileBody {
     profile_picture: PictureBody,
     followers_count: u64,
     following_count: u64,
-    posts_count: u64,
+    /// `null` while posts cannot be asked for
+    posts_count: Option<u64>,
     #[schema(value_type = String, format = DateTime)]
     created_at: Moment,
     #[schema(value_type = String, format = DateTime)]
@@ -83,7 +84,7 @@ pub(crate) struct PersonBody {
 }
 
 impl PublicProfileBody {
-    pub(super) fn new(profile: &Profile, posts: u64, links: &Links) -> Self {
+    pub(super) fn new(profile: &Profile, posts: Option<u64>, links: &Links) -> Self {
         Self {
             id: profile.id.to_string(),
             name: profile.name.clone(),

@@ -6,7 +6,7 @@ mod form;
 use std::sync::Arc;
 
 use axum::extract::State;
-use echo_domain::{Page, PageRequest, UserId, auth::AuthService, users::UserService};
+use echo_domain::{Page, PageRequest, UserId, users::UserService};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -27,13 +27,12 @@ use crate::{
 /// What the user routes need.
 pub struct UsersApi {
     pub users: Arc<UserService>,
-    pub auth: Arc<AuthService>,
     pub cursors: Cursors,
     pub links: Links,
     pub ready: ReadyPosts,
 }
 
-pub(crate) fn router(api: UsersApi) -> OpenApiRouter {
+pub(crate) fn router() -> OpenApiRouter<Arc<UsersApi>> {
     OpenApiRouter::new()
         .routes(routes!(me, delete_me))
         .routes(routes!(search))
@@ -44,7 +43,6 @@ pub(crate) fn router(api: UsersApi) -> OpenApiRouter {
         .routes(routes!(posts))
         .routes(routes!(followers))
         .routes(routes!(following))
-        .with_state(Arc::new(api))
 }
 
 /// Own profile
@@ -68,7 +66,7 @@ async fn delete_me(
     CurrentUser(viewer): CurrentUser,
     ApiJson(form): ApiJson<DeleteForm>,
 ) -> ApiResult<Reply<()>> {
-    api.auth.delete_account(viewer, &form.password).await?;
+    api.users.delete(viewer, &form.password).await?;
     Ok(Reply::ok("Account deleted", ()))
 }
 

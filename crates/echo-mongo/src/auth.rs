@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Mongo,
+    areas::{Area, NotOpened},
     collections::ACCOUNTS,
     documents::{before, date, id, oid, one_more, time, word},
     error::{Failure, Outcome},
@@ -26,7 +27,15 @@ pub(crate) use sessions::SessionRow;
 use sessions::revoke_all;
 
 /// Keeps accounts and sessions in MongoDB.
-pub struct MongoAccounts(pub Arc<Mongo>);
+pub struct MongoAccounts(pub(crate) Arc<Mongo>);
+
+impl MongoAccounts {
+    /// # Errors
+    /// [`NotOpened`] when the process has not opened the area's database.
+    pub fn new(mongo: Arc<Mongo>) -> Result<Self, NotOpened> {
+        mongo.with([Area::Auth]).map(Self)
+    }
+}
 
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct AccountRow {

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use crate::indexes::{Declared, Index, Sharding};
+use crate::{
+    areas::Area,
+    indexes::{Declared, Index, Sharding},
+};
 
 /// All of them, as they are ensured at open.
 pub(crate) const ALL: &[&Declared] = &[
@@ -33,6 +36,7 @@ const DAY: Duration = Duration::from_secs(24 * 3600);
 /// Unsharded: positions are unique, and it holds only what somebody still waits for.
 pub(crate) const EVENTS: Declared = Declared {
     name: "events",
+    area: None,
     required: &[("position", "long"), ("event", "object"), ("at", "date"), ("waiting", "array")],
     optional: &[("sent", "date")],
     indexes: &[
@@ -46,6 +50,7 @@ pub(crate) const EVENTS: Declared = Declared {
 /// Small: an operator looks at it.
 pub(crate) const EVENTS_SET_ASIDE: Declared = Declared {
     name: "events_set_aside",
+    area: None,
     required: &[
         ("consumer", "string"),
         ("position", "long"),
@@ -63,6 +68,7 @@ pub(crate) const EVENTS_SET_ASIDE: Declared = Declared {
 /// Small: one document per process that ran in the last day.
 pub(crate) const INSTANCES: Declared = Declared {
     name: "instances",
+    area: None,
     required: &[("_id", "binData"), ("seen", "date")],
     optional: &[],
     indexes: &[Index::on("seen", &[("seen", 1)]).expiring(DAY)],
@@ -72,6 +78,7 @@ pub(crate) const INSTANCES: Declared = Declared {
 /// One with a process is being done by it; one with a reply is done. The index deletes what `forget` did not.
 pub(crate) const REQUESTS: Declared = Declared {
     name: "requests",
+    area: None,
     required: &[("_id", "binData"), ("fingerprint", "binData"), ("seed", "objectId"), ("begun", "date")],
     optional: &[("process", "binData"), ("reply", "binData")],
     indexes: &[Index::on("begun", &[("begun", 1)]).expiring(Duration::from_secs(7 * 24 * 3600))],
@@ -83,6 +90,7 @@ pub(crate) const REQUESTS: Declared = Declared {
 /// Unsharded: usernames and e-mails are unique among all of them, each in an index of its own.
 pub(crate) const ACCOUNTS: Declared = Declared {
     name: "accounts",
+    area: Some(Area::Auth),
     required: &[
         ("_id", "objectId"),
         ("username", "string"),
@@ -100,6 +108,7 @@ pub(crate) const ACCOUNTS: Declared = Declared {
 
 pub(crate) const SESSIONS: Declared = Declared {
     name: "sessions",
+    area: Some(Area::Auth),
     required: &[
         ("_id", "objectId"),
         ("account", "objectId"),
@@ -124,6 +133,7 @@ pub(crate) const SESSIONS: Declared = Declared {
 /// `parts` are both names from each of their characters on: every part of a name begins one of these (ADR 0003).
 pub(crate) const PROFILES: Declared = Declared {
     name: "profiles",
+    area: Some(Area::Users),
     required: &[
         ("_id", "objectId"),
         ("username", "string"),
@@ -148,6 +158,7 @@ pub(crate) const PROFILES: Declared = Declared {
 /// By who follows: whom an account follows lies on one shard, and so does whether it follows another.
 pub(crate) const FOLLOWS: Declared = Declared {
     name: "follows",
+    area: Some(Area::Users),
     required: &[("_id", "objectId"), ("follower", "objectId"), ("followee", "objectId")],
     optional: &[],
     indexes: &[
@@ -164,6 +175,7 @@ pub(crate) const FOLLOWS: Declared = Declared {
 /// is given to posts of two authors.
 pub(crate) const POSTS: Declared = Declared {
     name: "posts",
+    area: Some(Area::Posts),
     required: &[
         ("_id", "objectId"),
         ("author", "objectId"),
@@ -182,6 +194,7 @@ pub(crate) const POSTS: Declared = Declared {
 /// Who published, liked or commented: how many posts they have, and whether they are barred.
 pub(crate) const POST_WRITERS: Declared = Declared {
     name: "post_writers",
+    area: Some(Area::Posts),
     required: &[("_id", "objectId")],
     optional: &[("posts", "long"), ("traces", "long"), ("barred", "bool")],
     indexes: &[Index::on("barred", &[("barred", 1), ("_id", 1)]).having("barred")],
@@ -191,6 +204,7 @@ pub(crate) const POST_WRITERS: Declared = Declared {
 /// Small: the number of all posts, in 256 parts.
 pub(crate) const POST_TOTALS: Declared = Declared {
     name: "post_totals",
+    area: Some(Area::Posts),
     required: &[("_id", "int"), ("posts", "long")],
     optional: &[],
     indexes: &[],
@@ -200,6 +214,7 @@ pub(crate) const POST_TOTALS: Declared = Declared {
 /// By post: the likes of a post lie on one shard, those of a user on any.
 pub(crate) const LIKES: Declared = Declared {
     name: "likes",
+    area: Some(Area::Posts),
     required: &[("_id", "objectId"), ("post", "objectId"), ("user", "objectId")],
     optional: &[],
     indexes: &[
@@ -213,6 +228,7 @@ pub(crate) const LIKES: Declared = Declared {
 /// By post, as the likes.
 pub(crate) const COMMENTS: Declared = Declared {
     name: "comments",
+    area: Some(Area::Posts),
     required: &[
         ("_id", "objectId"),
         ("post", "objectId"),
@@ -229,6 +245,7 @@ pub(crate) const COMMENTS: Declared = Declared {
 
 pub(crate) const MEDIA: Declared = Declared {
     name: "media",
+    area: Some(Area::Media),
     required: &[("_id", "objectId"), ("account", "objectId"), ("image", "object"), ("bytes", "long")],
     optional: &[("holder", "string"), ("expires", "date"), ("blobs", "binData"), ("doomed", "bool")],
     indexes: &[
@@ -247,6 +264,7 @@ pub(crate) const MEDIA: Declared = Declared {
 /// By digest, which so is unique.
 pub(crate) const BLOBS: Declared = Declared {
     name: "blobs",
+    area: Some(Area::Media),
     required: &[
         ("_id", "binData"),
         ("stem", "objectId"),
@@ -265,6 +283,7 @@ pub(crate) const BLOBS: Declared = Declared {
 /// Those of which no image is any more, until they are gone.
 pub(crate) const BLOBS_DOOMED: Declared = Declared {
     name: "blobs_doomed",
+    area: Some(Area::Media),
     required: &[("_id", "objectId"), ("names", "array")],
     optional: &[],
     indexes: &[],
@@ -274,6 +293,7 @@ pub(crate) const BLOBS_DOOMED: Declared = Declared {
 /// Who uploaded images, how many they have and what these count for, and whether they are barred.
 pub(crate) const MEDIA_WRITERS: Declared = Declared {
     name: "media_writers",
+    area: Some(Area::Media),
     required: &[("_id", "objectId")],
     optional: &[("images", "long"), ("bytes", "long"), ("barred", "bool")],
     indexes: &[
@@ -288,6 +308,7 @@ pub(crate) const MEDIA_WRITERS: Declared = Declared {
 /// One document.
 pub(crate) const TRANSFER: Declared = Declared {
     name: "transfer",
+    area: None,
     required: &[("_id", "int"), ("source", "string"), ("done", "bool"), ("place", "string")],
     optional: &[],
     indexes: &[],

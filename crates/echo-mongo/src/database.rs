@@ -1,4 +1,4 @@
-//! The engine room: the connection to the database, and the one way by which every store's calls go.
+//! The engine room: the connection to the databases, and the one way by which every store's calls go.
 
 use std::{
     fmt,
@@ -12,16 +12,20 @@ use tokio::{sync::watch, task::JoinHandle};
 use tracing::Instrument;
 
 use crate::{
+    areas::{Area, Areas},
     error::{Outcome, unavailable},
     events::Positions,
     indexes::Declared,
     instances,
+    layout::Layout,
     turns::Turns,
 };
 
-/// How to open a database.
+/// How to open the databases.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
+    /// Whose databases this process uses, beside the one that all areas share. The others are neither looked at nor made.
+    pub areas: Areas,
     /// Who reads the events: each event is kept until all of these have confirmed it.
     pub consumers: &'static [&'static str],
     /// Tells this run of the server from any other. A request that another run left unfinished is begun anew once that
@@ -36,10 +40,11 @@ impl Options {
     pub const LONGEST_CALL: Duration = Duration::from_secs(10);
 }
 
-/// An open database. Other processes have it open, too.
+/// Open databases: one of each area that was asked for, and one with what the areas share. Other processes have them
+/// open, too.
 pub struct Mongo {
     pub(crate) client: Client,
-    pub(crate) database: Database,
+    pub(crate) layout: Layout,
     pub(crate) hosts: String,
     pub(crate) options: Options,
     pub(crate) positions: Positions,
@@ -55,7 +60,8 @@ impl Mongo {
     /// # Errors
     /// [`Error::Unavailable`] when it has none.
     pub async fn ping(&self) -> Result<()> {
-        self.run("ping", async { Ok(self.database.run_command(bson::doc! { "ping": 1 }).await.map(drop)?) }).await
+        self.run("ping", async { Ok(self.database_of(None).run_command(bson::doc! { "ping": 1 }).await.map(drop)?) })
+            .await
     }
 
     /// Tells others that this process has ended, and lets go of the connections. Afterwards every call fails.
@@ -81,7 +87,7 @@ impl Mongo {
         self.run("instances.end", instances::end(self)).await
     }
 
-    /// Whether another process has the database open, or died within the last ten seconds.
+    /// Whether another process has the databases open, or died within the last ten seconds.
     ///
     /// # Errors
     /// [`Error::Unavailable`].
@@ -91,11 +97,12 @@ impl Mongo {
 
     /// Where documents of this kind lie: the only place that knows which database an area has.
     pub(crate) fn collection<T: Send + Sync>(&self, declared: &Declared) -> Collection<T> {
-        self.database.collection(declared.name)
+        self.database_of(declared.area).collection(declared.name)
     }
 
-    pub(crate) const fn database(&self) -> &Database {
-        &self.database
+    /// That of an area; that which all areas share, for none.
+    pub(crate) const fn database_of(&self, area: Option<Area>) -> &Database {
+        self.layout.database(area)
     }
 
     pub(crate) const fn client(&self) -> &Client {
@@ -130,7 +137,8 @@ impl Mongo {
 /// As an operator reads it: without user and password.
 impl fmt::Display for Mongo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "database {} of MongoDB at {}", self.database.name(), self.hosts)
+        let base = self.database_of(None).name();
+        write!(f, "databases {base} and {base}_* of MongoDB at {}", self.hosts)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Looks through every collection for what does not fit together, and mends it.
+//! Looks through the collections of all areas for what does not fit together, and mends it.
 //!
 //! Nobody can hold still what many processes change, nor does MongoDB keep a moment for as long as it takes to read
 //! everything. So each check goes through the ids of what it looks at, some at a time, and looks at these in one
@@ -25,13 +25,28 @@ use echo_domain::{
     doctor::{Checked, Doctor, Examination, Lag, Mended, NamedBlob},
 };
 
-use crate::{Mongo, collections::EVENTS, documents::time, error::Outcome, events::EventRow};
+use crate::{
+    Mongo,
+    areas::{Area, NotOpened},
+    collections::EVENTS,
+    documents::time,
+    error::Outcome,
+    events::EventRow,
+};
 
 use checks::{Check, UNREADABLE};
 use look::look_through;
 
 /// Examines and mends a database on MongoDB.
-pub struct MongoDoctor(pub Arc<Mongo>);
+pub struct MongoDoctor(pub(crate) Arc<Mongo>);
+
+impl MongoDoctor {
+    /// # Errors
+    /// [`NotOpened`] when the process has not opened the databases of all areas.
+    pub fn new(mongo: Arc<Mongo>) -> Result<Self, NotOpened> {
+        mongo.with(Area::ALL).map(Self)
+    }
+}
 
 #[async_trait]
 impl Doctor for MongoDoctor {

@@ -13,6 +13,19 @@ pub enum OpenError {
     /// The driver does not understand the address.
     #[error("MONGODB_URI is not understood: {reason}")]
     Malformed { reason: String },
+    /// The databases of areas would have names that MongoDB does not take.
+    #[error(
+        "MONGODB_URI names a database of {length} bytes, {name}: name one of at most {longest}, for the databases of areas \
+         have longer names that begin with it"
+    )]
+    LongName { name: String, length: usize, longest: usize },
+    /// One database holds what several should.
+    #[error(
+        "the database {name} of MONGODB_URI has the collections of all areas, as no released Echo kept them: move them to \
+         {name}_auth, {name}_users, {name}_posts and {name}_media by mongodump and mongorestore --nsFrom --nsTo, as \
+         docs/mongodb.md tells, or name another database"
+    )]
+    OneDatabase { name: String },
     /// Nobody answers there, or whoever does has no primary.
     #[error("MongoDB at {hosts} does not answer: {reason}; check MONGODB_URI and that the server runs")]
     Unreachable { hosts: String, reason: String },
@@ -21,9 +34,9 @@ pub enum OpenError {
     Unauthenticated { hosts: String },
     /// It lets us in, but not do what we must.
     #[error(
-        "MongoDB at {hosts} forbids what Echo does: {reason}; give the user of MONGODB_URI the role readWrite on {database}"
+        "MongoDB at {hosts} forbids what Echo does: {reason}; give the user of MONGODB_URI the role readWrite on {databases}"
     )]
-    Forbidden { hosts: String, database: String, reason: String },
+    Forbidden { hosts: String, databases: String, reason: String },
     /// It has no transactions.
     #[error(
         "MongoDB at {hosts} runs alone, without transactions: start it with --replSet and run rs.initiate(), or set \

@@ -1,21 +1,28 @@
-//! How a collection is declared (fields, indexes, shard key), and how the database is brought to be as declared.
+//! How a collection is declared (fields, indexes, shard key), and how the databases are brought to be as declared.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
 use bson::{Document, doc};
 use futures_util::TryStreamExt;
 use mongodb::{
-    IndexModel,
+    Database, IndexModel,
     error::ErrorKind,
     options::{IndexOptions, ValidationAction, ValidationLevel},
 };
 
-use crate::{Mongo, OpenError, collections::ALL, error};
+use crate::{
+    Mongo, OpenError,
+    areas::Area,
+    collections::{ACCOUNTS, ALL},
+    error,
+};
 
 /// A collection as Echo needs it.
 #[derive(Debug)]
 pub(crate) struct Declared {
     pub name: &'static str,
+    /// Whose database it lies in; none for what all areas share.
+    pub area: Option<Area>,
     /// The fields that every document has, with their BSON types (`$jsonSchema`, `bsonType`).
     pub required: &'static [(&'static str, &'static str)],
     /// The fields that some documents have.
@@ -94,47 +101,59 @@ impl Declared {
     }
 }
 
-/// Makes what is missing and changes validators that are others. Several processes may do so at once, and again.
+/// Makes what is missing of what this process opens, and changes validators that are others. Several processes may do so
+/// at once, and again.
 pub(crate) async fn ensure(mongo: &Mongo) -> Result<(), OpenError> {
-    let failing = |cause| mongo.open_error(&cause);
-    let mut kept = mongo.database().list_collections().await.map_err(failing)?;
-    let mut validators = std::collections::HashMap::new();
-    while let Some(it) = kept.try_next().await.map_err(failing)? {
-        validators.insert(it.name, it.options.validator.unwrap_or_default());
-    }
-    for declared in ALL {
-        let unprepared = |cause: mongodb::error::Error| match error::is_unauthorized(&cause) {
-            true => mongo.open_error(&cause),
-            false => OpenError::Unprepared { collection: declared.name, reason: error::describe(&cause) },
-        };
-        let validator = declared.validator();
-        match validators.get(declared.name) {
-            Some(kept) if *kept == validator => {}
-            Some(_) => validate(mongo, declared.name, validator).await.map_err(unprepared)?,
-            None => create(mongo, declared.name, validator).await.map_err(unprepared)?,
+    for area in mongo.options.areas.and_shared() {
+        let kept = validators(mongo.database_of(area)).await.map_err(|cause| mongo.open_error(&cause))?;
+        if area.is_none() && kept.contains_key(ACCOUNTS.name) {
+            return Err(OpenError::OneDatabase { name: mongo.database_of(None).name().to_owned() });
         }
-        if !declared.indexes.is_empty() {
-            let models = declared.indexes.iter().map(Index::model);
-            let collection = mongo.collection::<Document>(declared);
-            collection.create_indexes(models).await.map_err(unprepared)?;
+        for declared in ALL.iter().filter(|declared| declared.area == area) {
+            let unprepared = |cause: mongodb::error::Error| match error::is_unauthorized(&cause) {
+                true => mongo.open_error(&cause),
+                false => OpenError::Unprepared { collection: declared.name, reason: error::describe(&cause) },
+            };
+            ensure_one(mongo, declared, kept.get(declared.name)).await.map_err(unprepared)?;
         }
     }
     Ok(())
 }
 
-async fn create(mongo: &Mongo, name: &str, validator: Document) -> mongodb::error::Result<()> {
+/// What the collections of a database have, by their names.
+async fn validators(database: &Database) -> mongodb::error::Result<HashMap<String, Document>> {
+    let kept = database.list_collections().await?;
+    kept.map_ok(|it| (it.name, it.options.validator.unwrap_or_default())).try_collect().await
+}
+
+/// `kept` is the validator that it has, if it is there.
+async fn ensure_one(mongo: &Mongo, declared: &Declared, kept: Option<&Document>) -> mongodb::error::Result<()> {
+    let (database, validator) = (mongo.database_of(declared.area), declared.validator());
+    match kept {
+        Some(kept) if *kept == validator => {}
+        Some(_) => validate(database, declared.name, validator).await?,
+        None => create(database, declared.name, validator).await?,
+    }
+    if !declared.indexes.is_empty() {
+        let models = declared.indexes.iter().map(Index::model);
+        mongo.collection::<Document>(declared).create_indexes(models).await?;
+    }
+    Ok(())
+}
+
+async fn create(database: &Database, name: &str, validator: Document) -> mongodb::error::Result<()> {
     const NAMESPACE_EXISTS: i32 = 48;
-    let creating = mongo.database().create_collection(name).validator(validator.clone());
+    let creating = database.create_collection(name).validator(validator.clone());
     let created = creating.validation_level(ValidationLevel::Strict).validation_action(ValidationAction::Error).await;
     match created {
         Err(error) if matches!(&*error.kind, ErrorKind::Command(it) if it.code == NAMESPACE_EXISTS) => {
             // Another process was faster; it may be one of another version.
-            validate(mongo, name, validator).await
+            validate(database, name, validator).await
         }
         created => created,
     }
 }
 
-async fn validate(mongo: &Mongo, name: &str, validator: Document) -> mongodb::error::Result<()> {
-    mongo.database().run_command(doc! { "collMod": name, "validator": validator }).await.map(drop)
+async fn validate(database: &Database, name: &str, validator: Document) -> mongodb::error::Result<()> {
+    database.run_command(doc! { "collMod": name, "validator": validator }).await.map(drop)
 }

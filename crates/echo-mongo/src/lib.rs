@@ -1,13 +1,17 @@
 //! The stores of every area on MongoDB: a replica set or a sharded cluster, majority writes, transactions where two
 //! records must agree.
 //!
-//! [`Mongo`] is the engine room: it opens the database, ensures its collections and runs every store's calls. Each area
-//! has one store on top of it, and touches only its own collections, which `collections.rs` declares.
+//! [`Mongo`] is the engine room: it opens the databases, ensures their collections and runs every store's calls. Each area
+//! has one store on top of it and one database of its own, whose collections `collections.rs` declares; beside them, it
+//! leaves events in the database that all areas share.
 
 // The tests' fixture, which the tests of the plans share, knows this crate by its name.
 #[cfg(test)]
 extern crate self as echo_mongo;
 
+#[cfg(test)]
+mod apart;
+mod areas;
 mod auth;
 mod bars;
 mod collections;
@@ -19,6 +23,7 @@ mod events;
 mod idempotency;
 mod indexes;
 mod instances;
+mod layout;
 mod media;
 mod opening;
 #[cfg(test)]
@@ -29,7 +34,10 @@ mod transaction;
 mod transfer;
 mod turns;
 mod users;
+#[cfg(test)]
+mod watched;
 
+pub use areas::{Area, Areas, NotOpened};
 pub use auth::MongoAccounts;
 pub use database::{Mongo, Options};
 pub use doctor::MongoDoctor;

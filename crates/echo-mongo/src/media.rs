@@ -19,7 +19,9 @@ use futures_util::{FutureExt, TryStreamExt, future::try_join_all};
 use serde::Deserialize;
 
 use crate::{
-    Mongo, bars,
+    Mongo,
+    areas::{Area, NotOpened},
+    bars,
     collections::{BLOBS, BLOBS_DOOMED, MEDIA, MEDIA_WRITERS},
     documents::{before, count, date, id, limit as at_most, oid, oids, one_more, whole},
     error::{Outcome, unavailable},
@@ -36,7 +38,15 @@ pub(crate) use sets::count_again;
 const ATTEMPTS: u32 = 5;
 
 /// Keeps the records of images in MongoDB.
-pub struct MongoMedia(pub Arc<Mongo>);
+pub struct MongoMedia(pub(crate) Arc<Mongo>);
+
+impl MongoMedia {
+    /// # Errors
+    /// [`NotOpened`] when the process has not opened the area's database.
+    pub fn new(mongo: Arc<Mongo>) -> Result<Self, NotOpened> {
+        mongo.with([Area::Media]).map(Self)
+    }
+}
 
 #[async_trait]
 impl MediaStore for MongoMedia {

@@ -1,4 +1,4 @@
-//! Opening a database: how the driver is to behave, and whether the server can do what Echo needs.
+//! Opening the databases: how the driver is to behave, and whether the server can do what Echo needs.
 
 use std::{sync::Arc, time::Duration};
 
@@ -13,29 +13,34 @@ use mongodb::{
 use tokio::sync::watch;
 
 use crate::{
-    Mongo, OpenError, Options, collections::MEDIA, error, events::Positions, indexes, instances, media::older,
+    Mongo, OpenError, Options,
+    areas::Area,
+    collections::MEDIA,
+    error,
+    events::Positions,
+    indexes, instances,
+    layout::{Layout, base_name},
+    media::older,
     turns::Turns,
 };
-
-/// What the database is called when the address does not say.
-const DATABASE: &str = "echo";
 
 /// The oldest major version with all that is used here.
 const OLDEST: i32 = 6;
 
 impl Mongo {
-    /// Opens the database at `uri`, which is whatever the driver takes (`mongodb://…`, `mongodb+srv://…`), and makes the
-    /// collections and indexes that are missing.
+    /// Opens the databases at `uri`, which is whatever the driver takes (`mongodb://…`, `mongodb+srv://…`), and makes the
+    /// collections and indexes that are missing. The database that it names is the one that all areas share, and those of
+    /// the areas are called after it.
     ///
     /// # Errors
     /// [`OpenError`], which reads as one line for an operator.
     pub async fn open(uri: &str, options: Options) -> Result<Arc<Self>, OpenError> {
         let client_options = client_options(uri, options.longest_call).await?;
         let hosts = client_options.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
-        let name = client_options.default_database.clone().unwrap_or_else(|| DATABASE.to_owned());
+        let base = base_name(client_options.default_database.clone())?;
         let client = Client::with_options(client_options).map_err(|cause| malformed(&cause))?;
         let mut mongo = Self {
-            database: client.database(&name),
+            layout: Layout::new(&client, &base),
             client,
             hosts,
             positions: Positions::new(options.instance),
@@ -47,8 +52,10 @@ impl Mongo {
         mongo.require_transactions().await?;
         mongo.require_version().await?;
         indexes::ensure(&mongo).await?;
-        let older = older::give_blobs(&mongo).await;
-        older.map_err(|error| OpenError::Unprepared { collection: MEDIA.name, reason: error.to_string() })?;
+        if options.areas.contains(Area::Media) {
+            let older = older::give_blobs(&mongo).await;
+            older.map_err(|error| OpenError::Unprepared { collection: MEDIA.name, reason: error.to_string() })?;
+        }
         let heartbeat = instances::live(&mongo).await.map_err(|cause| mongo.open_error(&cause))?;
         mongo.heartbeat = Some(heartbeat);
         Ok(Arc::new(mongo))
@@ -90,21 +97,22 @@ impl Mongo {
         if error::is_authentication(cause) {
             OpenError::Unauthenticated { hosts }
         } else if error::is_unauthorized(cause) {
-            let database = self.database.name().to_owned();
-            OpenError::Forbidden { hosts, database, reason: error::describe(cause) }
+            let databases: Vec<_> = self.options.areas.and_shared().map(|area| self.database_of(area).name()).collect();
+            OpenError::Forbidden { hosts, databases: databases.join(", "), reason: error::describe(cause) }
         } else {
             OpenError::Unreachable { hosts, reason: nearest(&error::describe(cause)).to_owned() }
         }
     }
 }
 
-/// What the database at `uri` is called. Nobody is asked: the server need not be there.
+/// What the database is called that all areas share at `uri`, with which the names of the others begin. Nobody is asked:
+/// the server need not be there.
 ///
 /// # Errors
-/// [`OpenError::Malformed`].
+/// [`OpenError::Malformed`]; [`OpenError::LongName`].
 pub fn database_name(uri: &str) -> Result<String, OpenError> {
     let address = ConnectionString::parse(uri).map_err(|cause| malformed(&cause))?;
-    Ok(address.default_database.unwrap_or_else(|| DATABASE.to_owned()))
+    base_name(address.default_database)
 }
 
 fn is_router(hello: &Document) -> bool {
@@ -132,7 +140,7 @@ async fn client_options(uri: &str, longest_call: Duration) -> Result<ClientOptio
     options.retry_reads = Some(true);
     options.retry_writes = Some(true);
     #[cfg(test)]
-    crate::plan::note(&mut options);
+    crate::watched::watch(&mut options);
     Ok(options)
 }
 

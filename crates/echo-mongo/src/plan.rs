@@ -2,11 +2,7 @@
 
 mod planner;
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bson::{Document, doc, oid::ObjectId};
 use echo_domain::{
@@ -23,15 +19,12 @@ use echo_domain::{
     transfer::{self, contract::Moving},
     users::{ProfileChange, ProfileStore, Search},
 };
-use mongodb::{
-    event::{EventHandler, command::CommandEvent},
-    options::ClientOptions,
-};
 
 use crate::{
     Mongo, MongoAccounts, MongoDoctor, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles,
     MongoTransfer,
     collections::{ACCOUNTS, POST_TOTALS, POSTS, PROFILES},
+    watched::Watch,
 };
 
 use planner::{finds, has_index};
@@ -39,46 +32,36 @@ use planner::{finds, has_index};
 #[path = "../tests/it/fixture.rs"]
 pub(crate) mod fixture;
 
-/// By their database and their text, so that each is there once.
-static SENT: Mutex<BTreeMap<(String, String), Document>> = Mutex::new(BTreeMap::new());
-
-/// Notes every command of the client.
-pub(crate) fn note(options: &mut ClientOptions) {
-    let handler = |event| {
-        if let CommandEvent::Started(started) = event {
-            let mut sent = SENT.lock().unwrap_or_else(PoisonError::into_inner);
-            for find in finds(&started.command) {
-                sent.insert((started.db.clone(), find.to_string()), find);
-            }
-        }
-    };
-    options.command_event_handler = Some(EventHandler::callback(handler));
+/// What was looked for in each database, once for each text.
+fn queries(watches: &[Watch]) -> Vec<(String, Document)> {
+    let sent = watches.iter().flat_map(Watch::sent);
+    let finds = sent.flat_map(|(database, command)| finds(&command).into_iter().map(move |it| (database.clone(), it)));
+    let by_text: BTreeMap<_, _> = finds.map(|(database, find)| ((database, find.to_string()), find)).collect();
+    by_text.into_iter().map(|((database, _), find)| (database, find)).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_query_finds_its_documents_by_an_index() {
-    let (mongo, _guard) = fixture::open().await;
+    let guards = [fixture::Guard::new(), fixture::Guard::new()];
+    let watches = guards.each_ref().map(Watch::on);
+    let [mongo, moved] = [fixture::another(&guards[0]).await, fixture::another(&guards[1]).await];
 
     use_accounts(&mongo).await;
     use_profiles(&mongo).await;
     use_posts(&mongo).await;
     use_media(&mongo).await;
     use_log_and_requests(&mongo).await;
-    let (moved, _other) = fixture::open().await;
     use_transfer(&moved).await;
     use_doctor(&moved).await;
 
-    let build = mongo.database().run_command(doc! { "buildInfo": 1 }).await.unwrap();
+    let build = mongo.client().database("admin").run_command(doc! { "buildInfo": 1 }).await.unwrap();
     let is_stand_in = build.contains_key("secantusVersion");
-    let sent = SENT.lock().unwrap().clone();
-    let names = [&mongo, &moved].map(|it| it.database().name());
-    let ours = sent.into_iter().filter(|((database, _), _)| names.contains(&database.as_str()));
-    let queries: Vec<_> = ours.map(|(_, query)| query).filter(|query| !reads_all(query)).collect();
+    let queries: Vec<_> = queries(&watches).into_iter().filter(|(_, query)| !reads_all(query)).collect();
     assert!(queries.len() > 120, "only {} queries", queries.len());
     let mut scanning = Vec::new();
-    for query in queries {
+    for (database, query) in queries {
         let explain = doc! { "explain": &query, "verbosity": "queryPlanner" };
-        let plan = mongo.database().run_command(explain).await.unwrap();
+        let plan = mongo.client().database(&database).run_command(explain).await.unwrap();
         if plan.to_string().contains("COLLSCAN") && !(is_stand_in && has_index(&query)) {
             scanning.push(query.to_string());
         }

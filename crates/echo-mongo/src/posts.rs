@@ -20,7 +20,9 @@ use futures_util::{FutureExt, TryStreamExt};
 use serde::Deserialize;
 
 use crate::{
-    Mongo, bars,
+    Mongo,
+    areas::{Area, NotOpened},
+    bars,
     collections::{COMMENTS, LIKES, POST_TOTALS, POST_WRITERS, POSTS},
     documents::{before, count, id, oid, oids, one_more},
     error::Outcome,
@@ -34,7 +36,15 @@ pub(crate) use tally::{COMMENT, Kind, LIKE};
 use traces::{add_comment, remove_comment, set_like, toggle_like};
 
 /// Keeps posts, likes and comments in MongoDB.
-pub struct MongoPosts(pub Arc<Mongo>);
+pub struct MongoPosts(pub(crate) Arc<Mongo>);
+
+impl MongoPosts {
+    /// # Errors
+    /// [`NotOpened`] when the process has not opened the area's database.
+    pub fn new(mongo: Arc<Mongo>) -> Result<Self, NotOpened> {
+        mongo.with([Area::Posts]).map(Self)
+    }
+}
 
 /// Somebody who writes here, with the posts that they have.
 #[derive(Debug, Deserialize)]

@@ -9,6 +9,7 @@ use crate::{
     collections::ALL,
     error,
     indexes::{Declared, Sharding},
+    layout::name_of,
 };
 
 /// A collection that lies on all shards, and by what it is spread. Displayed, it is what `mongosh` takes.
@@ -20,12 +21,13 @@ pub struct Spread {
     is_hashed: bool,
 }
 
-/// All collections of `database` that can be spread. The others must lie on one shard.
-pub fn spreads(database: &str) -> Vec<Spread> {
+/// All collections of all areas that can be spread, where `base` is the database that the areas share. The others must
+/// lie on one shard.
+pub fn spreads(base: &str) -> Vec<Spread> {
     let spread = |declared: &&Declared| {
         let is_hashed = matches!(declared.sharding, Sharding::Hashed(_));
         let key = key(declared.sharding)?;
-        Some(Spread { database: database.to_owned(), collection: declared.name, key, is_hashed })
+        Some(Spread { database: name_of(base, declared.area), collection: declared.name, key, is_hashed })
     };
     ALL.iter().filter_map(spread).collect()
 }
@@ -37,7 +39,7 @@ impl Mongo {
     /// [`OpenError::NotSharded`] when the server is no router of a sharded cluster.
     pub async fn spreads(&self) -> Result<Vec<Spread>, OpenError> {
         match self.is_router().await? {
-            true => Ok(spreads(self.database().name())),
+            true => Ok(spreads(self.database_of(None).name())),
             false => Err(OpenError::NotSharded { hosts: self.hosts.clone() }),
         }
     }
@@ -50,7 +52,7 @@ impl Mongo {
         let unprepared =
             |cause| OpenError::Unprepared { collection: spread.collection, reason: error::describe(&cause) };
         if spread.is_hashed {
-            self.database().run_command(spread.index()).await.map_err(unprepared)?;
+            self.client().database(&spread.database).run_command(spread.index()).await.map_err(unprepared)?;
         }
         self.client().database("admin").run_command(spread.command()).await.map_err(unprepared)?;
         Ok(())
@@ -60,7 +62,7 @@ impl Mongo {
 impl Spread {
     /// The collection and its shard key, for people.
     pub fn told(&self) -> String {
-        format!("{} by {}", self.collection, self.key)
+        format!("{}.{} by {}", self.database, self.collection, self.key)
     }
 
     /// For the database `admin`.
@@ -113,10 +115,11 @@ mod tests {
     fn what_is_spread_has_a_command() {
         let commands: Vec<_> = spreads("echo").iter().map(Spread::command).collect();
 
-        assert!(commands.contains(&doc! { "shardCollection": "echo.sessions", "key": { "_id": "hashed" } }));
+        assert!(commands.contains(&doc! { "shardCollection": "echo_auth.sessions", "key": { "_id": "hashed" } }));
         assert!(
-            commands.contains(&doc! { "shardCollection": "echo.follows", "key": { "follower": 1, "followee": 1 } })
+            commands
+                .contains(&doc! { "shardCollection": "echo_users.follows", "key": { "follower": 1, "followee": 1 } })
         );
-        assert!(!commands.iter().any(|it| it.get_str("shardCollection").unwrap() == "echo.accounts"));
+        assert!(!commands.iter().any(|it| it.get_str("shardCollection").unwrap().ends_with(".accounts")));
     }
 }

@@ -86,3 +86,59 @@ impl Mongo {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bson::{Document, doc, oid::ObjectId};
+    use echo_domain::{Event, UserId, contract::sample};
+
+    use super::*;
+    use crate::{
+        collections::{BLOBS_DOOMED, EVENTS},
+        events,
+        indexes::Declared,
+        plan::fixture,
+    };
+
+    /// How many documents there are, as everybody sees them.
+    async fn kept(mongo: &Arc<Mongo>) -> [u64; 2] {
+        let count =
+            async |declared: &Declared| mongo.collection::<Document>(declared).count_documents(doc! {}).await.unwrap();
+        [count(&BLOBS_DOOMED).await, count(&EVENTS).await]
+    }
+
+    /// Two writes, to the database of an area and to that which all share; what others see of them before they are done.
+    async fn write(mut tx: Tx<'_>, mongo: &Arc<Mongo>, account: UserId) -> Outcome<[u64; 2]> {
+        let doomed = tx.mongo.collection(&BLOBS_DOOMED);
+        let names: [&str; 1] = ["a.png"];
+        doomed.insert_one(doc! { "_id": ObjectId::new(), "names": names }).session(&mut *tx.session).await?;
+        events::append(&mut tx, &Event::AccountRenamed { account }).await?;
+        Ok(kept(mongo).await)
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn writes_to_two_databases_come_together_or_not_at_all() {
+        let (mongo, _guard) = fixture::open().await;
+        let given = (mongo.clone(), sample::id());
+        let databases = [&BLOBS_DOOMED, &EVENTS].map(|declared| mongo.database_of(declared.area).name());
+        assert_ne!(databases[0], databases[1]);
+
+        let refused: Result<()> = mongo
+            .transaction("test", given.clone(), |tx, (mongo, account)| {
+                async move {
+                    write(tx, mongo, *account).await?;
+                    Err(echo_domain::users::user_not_found().into())
+                }
+                .boxed()
+            })
+            .await;
+
+        assert!(matches!(refused, Err(Error::NotFound(_))), "{refused:?}");
+        assert_eq!(kept(&mongo).await, [0, 0]);
+        let before = mongo.transaction("test", given, |tx, (mongo, account)| write(tx, mongo, *account).boxed()).await;
+        assert_eq!(before.unwrap(), [0, 0]);
+        assert_eq!(kept(&mongo).await, [1, 1]);
+    }
+}

@@ -1,4 +1,4 @@
-//! All collections as records that move: this alone looks at the collections of all areas.
+//! All collections as records that move: beside the doctor, this alone looks at the collections of all areas.
 
 mod give;
 mod take;
@@ -14,10 +14,22 @@ use echo_domain::{
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 
-use crate::{Mongo, collections::TRANSFER};
+use crate::{
+    Mongo,
+    areas::{Area, NotOpened},
+    collections::TRANSFER,
+};
 
 /// Gives out and takes in all that a database keeps.
-pub struct MongoTransfer(pub Arc<Mongo>);
+pub struct MongoTransfer(pub(crate) Arc<Mongo>);
+
+impl MongoTransfer {
+    /// # Errors
+    /// [`NotOpened`] when the process has not opened the databases of all areas.
+    pub fn new(mongo: Arc<Mongo>) -> Result<Self, NotOpened> {
+        mongo.with(Area::ALL).map(Self)
+    }
+}
 
 /// How far a move into this database, or an import, has come.
 #[derive(Debug, Serialize, Deserialize)]

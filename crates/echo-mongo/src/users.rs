@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Mongo,
+    areas::{Area, NotOpened},
     collections::PROFILES,
     documents::{count, date, id, oid, oids, time},
     error::{Failure, Outcome},
@@ -28,7 +29,15 @@ use crate::{
 pub(crate) use follows::{FollowRow, count_again, count_follows};
 
 /// Keeps profiles and follows in MongoDB.
-pub struct MongoProfiles(pub Arc<Mongo>);
+pub struct MongoProfiles(pub(crate) Arc<Mongo>);
+
+impl MongoProfiles {
+    /// # Errors
+    /// [`NotOpened`] when the process has not opened the area's database.
+    pub fn new(mongo: Arc<Mongo>) -> Result<Self, NotOpened> {
+        mongo.with([Area::Users]).map(Self)
+    }
+}
 
 /// A profile without what it is found by, which nobody reads.
 #[derive(Debug, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use echo_domain::{
 };
 
 use crate::{
-    MongoAccounts, MongoMedia, MongoPosts, MongoProfiles, Options,
+    Areas, MongoAccounts, MongoMedia, MongoPosts, MongoProfiles, Options,
     collections::{
         ACCOUNTS, BLOBS, COMMENTS, EVENTS_SET_ASIDE, FOLLOWS, LIKES, MEDIA, MEDIA_WRITERS, POST_TOTALS, POST_WRITERS,
         POSTS, PROFILES, SESSIONS,
@@ -43,6 +43,7 @@ impl Small {
     async fn new() -> Self {
         let guard = Guard::new();
         let options = Options {
+            areas: Areas::ALL,
             consumers: &["users", "posts", "media", "feed"],
             instance: [7; 16],
             longest_call: Duration::from_secs(60),

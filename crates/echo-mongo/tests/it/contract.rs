@@ -1,4 +1,5 @@
-//! The contracts of all stores.
+//! The contracts of what the areas share, and of all stores behind their caches; `apart.rs` has those of each area's store
+//! alone.
 
 use std::sync::Arc;
 
@@ -16,31 +17,16 @@ async fn fresh() -> (Backend, Guard) {
 
 fn backend(database: Arc<Mongo>) -> Backend {
     Backend {
-        accounts: Arc::new(MongoAccounts(database.clone())),
-        sessions: Arc::new(MongoAccounts(database.clone())),
-        profiles: Arc::new(MongoProfiles(database.clone())),
-        posts: Arc::new(MongoPosts(database.clone())),
-        media: Arc::new(MongoMedia(database.clone())),
+        accounts: Arc::new(MongoAccounts::new(database.clone()).unwrap()),
+        sessions: Arc::new(MongoAccounts::new(database.clone()).unwrap()),
+        profiles: Arc::new(MongoProfiles::new(database.clone()).unwrap()),
+        posts: Arc::new(MongoPosts::new(database.clone()).unwrap()),
+        media: Arc::new(MongoMedia::new(database.clone()).unwrap()),
         events: Arc::new(MongoEvents(database.clone())),
         requests: Arc::new(MongoIdempotency(database)),
     }
 }
 
-mod accounts {
-    echo_domain::account_store_contract!(super::fresh);
-}
-mod sessions {
-    echo_domain::session_store_contract!(super::fresh);
-}
-mod profiles {
-    echo_domain::profile_store_contract!(super::fresh);
-}
-mod posts {
-    echo_domain::post_store_contract!(super::fresh);
-}
-mod media {
-    echo_domain::media_store_contract!(super::fresh);
-}
 mod events {
     echo_domain::event_log_contract!(super::fresh);
 }
@@ -52,7 +38,7 @@ mod transfer {
 
     async fn fresh() -> (Moving, Guard) {
         let (database, guard) = open().await;
-        (Moving { target: Arc::new(MongoTransfer(database.clone())), stores: backend(database) }, guard)
+        (Moving { target: Arc::new(MongoTransfer::new(database.clone()).unwrap()), stores: backend(database) }, guard)
     }
 
     echo_domain::target_contract!(fresh);
@@ -62,7 +48,7 @@ mod outbox {
 
     async fn fresh() -> (Stores, Guard) {
         let (database, guard) = open().await;
-        let accounts = Arc::new(MongoAccounts(database.clone()));
+        let accounts = Arc::new(MongoAccounts::new(database.clone()).unwrap());
         (Stores { accounts, outbox: Arc::new(MongoEvents(database)) }, guard)
     }
 

@@ -5,7 +5,7 @@ use echo_domain::{
     RawId,
     media::{Digest, DoomedBlobs, MediaStore},
 };
-use echo_mongo::MongoMedia;
+use echo_mongo::{Area, MongoMedia};
 use mongodb::Client;
 
 use crate::fixture::{Guard, another};
@@ -30,10 +30,12 @@ async fn images_that_were_there_have_blobs_of_their_own() {
         image(ids[3], "https://example.com/d.png", true),
     ];
     let client = Client::with_uri_str(&guard.uri).await.unwrap();
-    client.default_database().unwrap().collection("media").insert_many(images).await.unwrap();
+    let base = client.default_database().unwrap();
+    let database = client.database(&format!("{}_{}", base.name(), Area::Media));
+    database.collection("media").insert_many(images).await.unwrap();
 
     for _ in 0..2 {
-        let media = MongoMedia(another(&guard).await);
+        let media = MongoMedia::new(another(&guard).await).unwrap();
 
         let raw = |n: u8| RawId::from_bytes([n; 12]);
         let [kept, linked] = [media.find(raw(1).into()).await.unwrap(), media.find(raw(3).into()).await.unwrap()];

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use bson::{Document, doc};
-use echo_mongo::{Mongo, OpenError, Options};
+use echo_mongo::{Areas, Mongo, OpenError, Options};
+use mongodb::Client;
 
-use crate::impostor::Impostor;
+use crate::{fixture::Guard, impostor::Impostor};
 
-const OPTIONS: Options = Options { consumers: &[], instance: [7; 16], longest_call: Options::LONGEST_CALL };
+const OPTIONS: Options =
+    Options { areas: Areas::ALL, consumers: &[], instance: [7; 16], longest_call: Options::LONGEST_CALL };
 
 async fn refusal(uri: &str) -> OpenError {
     let opening = tokio::time::timeout(Duration::from_secs(30), Mongo::open(uri, OPTIONS));
@@ -76,4 +78,27 @@ async fn an_address_that_is_none_is_told() {
 
         assert!(matches!(error, OpenError::Malformed { .. }), "{uri}: {error}");
     }
+}
+
+#[tokio::test]
+async fn a_name_that_leaves_no_room_for_those_of_the_areas_is_told() {
+    let error = refusal(&format!("mongodb://echo:s3cret@db/{}", "n".repeat(58))).await;
+
+    assert!(matches!(error, OpenError::LongName { .. }), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn records_of_all_areas_in_one_database_are_told_and_left_as_they_are() {
+    let guard = Guard::new();
+    let client = Client::with_uri_str(&guard.uri).await.unwrap();
+    let base = client.default_database().unwrap();
+    base.collection("accounts").insert_one(doc! { "username": "ana" }).await.unwrap();
+
+    let error = refusal(&guard.uri).await;
+
+    assert!(matches!(&error, OpenError::OneDatabase { name } if name == base.name()), "{error}");
+    assert!(error.to_string().contains("mongorestore"), "{error}");
+    assert_eq!(base.list_collection_names().await.unwrap(), ["accounts"]);
+    base.collection::<Document>("accounts").drop().await.unwrap();
+    Mongo::open(&guard.uri, OPTIONS).await.unwrap();
 }

@@ -9,7 +9,8 @@ use crate::fixture;
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn likes_through_two_processes_at_once_are_counted_once_each() {
     let (one, guard) = fixture::open().await;
-    let (one, other) = (MongoPosts(one), MongoPosts(fixture::another(&guard).await));
+    let other = fixture::another(&guard).await;
+    let (one, other) = (MongoPosts::new(one).unwrap(), MongoPosts::new(other).unwrap());
     let post = sample::post(sample::id(), "hello");
     one.add(&post, &sample::published(&post)).await.unwrap();
     let fans: [UserId; 40] = sample::ids();

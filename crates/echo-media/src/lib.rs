@@ -25,4 +25,4 @@ pub use listing::{BlobFile, BlobFolder};
 pub use patience::Patience;
 pub use pipeline::ImageThreads;
 pub use room::DiskRoom;
-pub use s3::{S3Blobs, S3Error, S3Options};
+pub use s3::{S3Access, S3Blobs, S3Error, S3Options};

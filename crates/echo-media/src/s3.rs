@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt, stream};
 use object_store::{
     Attribute, Attributes, BackoffConfig, ClientOptions, GetOptions, GetRange, GetResult, MultipartUpload, ObjectStore,
     ObjectStoreExt, RetryConfig,
-    aws::{AmazonS3, AmazonS3Builder},
+    aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey},
     path::Path,
 };
 
@@ -30,9 +30,21 @@ pub struct S3Options {
     /// Of what speaks like S3, which names buckets in the path; AWS itself without.
     pub endpoint: Option<String>,
     pub region: String,
-    pub access_key_id: String,
-    pub secret_access_key: String,
+    pub access: S3Access,
     pub patience: Patience,
+}
+
+/// Who Echo is to the bucket.
+#[derive(Clone)]
+pub enum S3Access {
+    Key {
+        id: String,
+        secret: String,
+    },
+    /// Whoever the machine, task or pod is: keys that last some hours and are asked for again. Where, these say, as names
+    /// and values of the environment that AWS's own tools read, such as `AWS_CONTAINER_CREDENTIALS_RELATIVE_URI`; without
+    /// any of them, the metadata of the machine.
+    Role(Vec<(&'static str, String)>),
 }
 
 /// Keeps each blob as an object of its name.
@@ -50,6 +62,11 @@ pub enum S3Error {
         "the bucket {0} does not let Echo in: look at AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do"
     )]
     NotLetIn(String),
+    #[error(
+        "nobody gives a key for the bucket {0}: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this task, pod or \
+         machine a role ({1})"
+    )]
+    NoKey(String, String),
     #[error("the bucket {0} does not answer as S3 does: look at S3_ENDPOINT and AWS_REGION ({1})")]
     NoAnswer(String, String),
 }
@@ -63,6 +80,8 @@ impl S3Blobs {
         let S3Options { bucket: name, patience, .. } = options.clone();
         let bucket = client(options).map_err(|error| S3Error::NoAnswer(name.clone(), root(&error.into())))?;
         let blobs = Self { bucket, patience };
+        let key = blobs.patience.within(blobs.bucket.credentials().get_credential()).await;
+        key.map_err(|error| S3Error::NoKey(name.clone(), root(&error)))?;
         let marked = blobs.patience.within(blobs.mark()).await;
         marked.map_err(|error| match error.downcast_ref() {
             Some(object_store::Error::NotFound { .. }) => S3Error::NoBucket(name),
@@ -173,17 +192,26 @@ fn client(options: S3Options) -> object_store::Result<AmazonS3> {
     let builder = AmazonS3Builder::new()
         .with_bucket_name(options.bucket)
         .with_region(options.region)
-        .with_access_key_id(options.access_key_id)
-        .with_secret_access_key(options.secret_access_key)
         .with_client_options(http)
         .with_retry(RetryConfig { backoff, max_retries: 4, retry_timeout: call })
         // Not all that speaks like S3 can remove many at once.
         .with_disable_bulk_delete(true);
-    match options.endpoint {
+    let builder = match options.endpoint {
         Some(endpoint) => builder.with_endpoint(endpoint),
         None => builder.with_virtual_hosted_style_request(true),
+    };
+    match options.access {
+        S3Access::Key { id, secret } => builder.with_access_key_id(id).with_secret_access_key(secret),
+        S3Access::Role(environment) => told(builder, environment)?,
     }
     .build()
+}
+
+fn told(builder: AmazonS3Builder, environment: Vec<(&str, String)>) -> object_store::Result<AmazonS3Builder> {
+    environment.into_iter().try_fold(builder, |builder, (name, value)| {
+        let key: AmazonS3ConfigKey = name.to_ascii_lowercase().parse()?;
+        Ok(builder.with_config(key, value))
+    })
 }
 
 /// For whatever stands between the bucket and its readers.

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod giver;
+mod role;
 mod server;
 
 use std::time::Duration;

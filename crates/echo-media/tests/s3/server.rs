@@ -12,11 +12,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use echo_media::{Patience, S3Options};
+use echo_media::{Patience, S3Access, S3Options};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
+
+/// A key that the server lets in, and its secret.
+pub(crate) const KEY: (&str, &str) = ("echo", "secret");
 
 /// The one server of this process. A shell ends it when this process's end closes the pipe between them.
 struct Server {
@@ -39,8 +42,7 @@ pub(crate) async fn bucket() -> S3Options {
         bucket,
         endpoint: Some(address.clone()),
         region: "us-east-1".to_owned(),
-        access_key_id: "echo".to_owned(),
-        secret_access_key: "secret".to_owned(),
+        access: S3Access::Key { id: KEY.0.to_owned(), secret: KEY.1.to_owned() },
         patience: Patience::ECHO,
     }
 }
@@ -77,27 +79,45 @@ pub(crate) enum Way {
     Forbidden,
 }
 
-/// A way to the server, and what it is like.
+/// A way to the server, what it is like, and who came by it last.
 #[derive(Clone)]
-pub(crate) struct Passage(Arc<Mutex<(Way, u32)>>);
+pub(crate) struct Passage(Arc<Mutex<Traffic>>);
+
+struct Traffic {
+    way: Way,
+    /// So many requests still meet a fault.
+    faults: u32,
+    /// How the last request began.
+    last: String,
+}
 
 impl Passage {
     pub(crate) fn set(&self, way: Way) {
-        *self.0.lock().unwrap() = (way, 0);
+        let mut traffic = self.0.lock().unwrap();
+        (traffic.way, traffic.faults) = (way, 0);
     }
 
     /// So many connections meet a fault of the server's.
     pub(crate) fn fail_next(&self, count: u32) {
-        *self.0.lock().unwrap() = (Way::Open, count);
+        let mut traffic = self.0.lock().unwrap();
+        (traffic.way, traffic.faults) = (Way::Open, count);
     }
 
-    fn next(&self) -> Way {
-        let mut passage = self.0.lock().unwrap();
-        if passage.1 > 0 {
-            passage.1 -= 1;
+    /// What the last request said under this name.
+    pub(crate) fn last_header(&self, name: &str) -> Option<String> {
+        let traffic = self.0.lock().unwrap();
+        let headers = traffic.last.lines().filter_map(|line| line.split_once(": "));
+        headers.filter(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned()).next()
+    }
+
+    fn next(&self, request: &[u8]) -> Way {
+        let mut traffic = self.0.lock().unwrap();
+        traffic.last = String::from_utf8_lossy(request).into_owned();
+        if traffic.faults > 0 {
+            traffic.faults -= 1;
             return Way::Broken;
         }
-        passage.0
+        traffic.way
     }
 }
 
@@ -106,7 +126,7 @@ pub(crate) fn way_to_server(options: &S3Options) -> (Passage, String) {
     let server = options.endpoint.as_deref().unwrap().strip_prefix("http://").unwrap().to_owned();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
-    let passage = Passage(Arc::new(Mutex::new((Way::Open, 0))));
+    let passage = Passage(Arc::new(Mutex::new(Traffic { way: Way::Open, faults: 0, last: String::new() })));
     let ours = passage.clone();
     thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -132,7 +152,7 @@ async fn pass(mut client: TcpStream, server: String, passage: Passage) {
             read = client.read(&mut sent) => {
                 let Ok(count @ 1..) = read else { return };
                 if at_start {
-                    way = passage.next();
+                    way = passage.next(&sent[..count]);
                     at_start = false;
                 }
                 match way {

@@ -1,5 +1,7 @@
 //! Every setting: a flag, an environment variable, a default and a line of help in one declaration.
 
+mod cluster;
+pub(crate) mod empty;
 mod images;
 
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
@@ -8,6 +10,8 @@ use anyhow::{Result, bail, ensure};
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 
+pub(crate) use cluster::Cluster;
+pub(crate) use images::Access;
 use images::Images;
 
 /// All settings. Crates below receive values, never this.
@@ -40,7 +44,7 @@ pub(crate) struct Listen {
     /// Address clients use, which links to images start with; https makes cookies Secure [default: http://localhost:PORT]
     #[arg(long, env = "PUBLIC_URL", value_name = "URL", global = true, hide_env_values = true)]
     pub(crate) public_url: Option<Url>,
-    /// Address for metrics, as HOST:PORT, or off
+    /// Address for metrics and for processes with other roles, as HOST:PORT, or off
     #[arg(
         long,
         env = "INTERNAL_ADDR",
@@ -50,6 +54,16 @@ pub(crate) struct Listen {
         hide_env_values = true
     )]
     pub(crate) internal_addr: InternalAddr,
+    /// Seconds between saying "not ready" and accepting nothing new, when it is to stop: as long as balancers take to notice
+    #[arg(
+        long,
+        env = "STOP_DELAY",
+        value_name = "SECONDS",
+        default_value_t = 0,
+        global = true,
+        hide_env_values = true
+    )]
+    pub(crate) stop_delay: u8,
 }
 
 /// Where everything is kept.
@@ -75,18 +89,6 @@ pub(crate) struct Data {
     /// Signs access tokens with HS256; at least 32 bytes. Without it, a key pair in the data folder does (EdDSA)
     #[arg(long, env = "JWT_SECRET", value_name = "SECRET", global = true, hide_env_values = true)]
     pub(crate) jwt_secret: Option<Secret>,
-}
-
-/// What takes the place of the data folder where one machine is not enough.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "When it outgrows one machine")]
-pub(crate) struct Cluster {
-    /// Keep records in MongoDB (6.0 or later, a replica set or sharded) instead of the data folder
-    #[arg(long, env = "MONGODB_URI", value_name = "URI", global = true, hide_env_values = true)]
-    pub(crate) mongodb_uri: Option<Secret>,
-    /// Redis 7 or Valkey for what several processes share; without it, only one may run
-    #[arg(long, env = "REDIS_URL", value_name = "URL", global = true, hide_env_values = true)]
-    pub(crate) redis_url: Option<Secret>,
 }
 
 /// How clients are treated.
@@ -205,7 +207,8 @@ impl Settings {
     /// Naming the setting and the cure.
     pub(crate) fn check(&self) -> Result<()> {
         self.check_for_move()?;
-        self.images.require_one_place()
+        self.images.require_one_place()?;
+        self.cluster.check_split(self.data.jwt_secret.is_some(), self.listen.internal_addr.0.is_some())
     }
 
     /// The same, for what knows two places for images.
@@ -219,13 +222,7 @@ impl Settings {
         {
             bail!("JWT_SECRET has {} bytes, but needs at least 32: try `openssl rand -hex 32`", secret.expose().len());
         }
-        if self.cluster.redis_url().is_some() && self.cluster.mongodb_uri().is_none() {
-            bail!(
-                "REDIS_URL is set, but the records are in SQLite, which one process has for itself: set MONGODB_URI, too, \
-                 or unset REDIS_URL"
-            );
-        }
-        Self::refuse_what_is_not_there_yet()
+        self.cluster.check()
     }
 
     /// For commands that look after the data folder as a whole.
@@ -238,25 +235,6 @@ impl Settings {
             "`echod {command}` looks after records in the data folder, but MONGODB_URI is set: {cure}"
         );
         Ok(())
-    }
-
-    /// Whoever sets this expects Echo in parts: better no start than one that does everything.
-    fn refuse_what_is_not_there_yet() -> Result<()> {
-        #[expect(clippy::disallowed_methods, reason = "this is config.rs")]
-        let set = std::env::var_os("ROLES").is_some_and(|value| !value.is_empty());
-        ensure!(!set, "ROLES is set, but in this version of Echo every process does everything: unset ROLES");
-        Ok(())
-    }
-}
-
-impl Cluster {
-    /// Where the records are, unless they are in the data folder. Empty is unset, as compose files have it.
-    pub(crate) fn mongodb_uri(&self) -> Option<&str> {
-        self.mongodb_uri.as_ref().map(Secret::expose).filter(|uri| !uri.is_empty())
-    }
-
-    pub(crate) fn redis_url(&self) -> Option<&str> {
-        self.redis_url.as_ref().map(Secret::expose).filter(|url| !url.is_empty())
     }
 }
 

@@ -58,11 +58,7 @@ impl FromFile {
         })
     }
 
-    fn poll_try(
-        &self,
-        cx: &mut Context<'_>,
-        write: impl Fn() -> rustix::io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
+    fn poll_try(&self, cx: &mut Context<'_>, write: impl Fn() -> rustix::io::Result<usize>) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.stream.poll_write_ready(cx))?;
             match self.stream.try_io(Interest::WRITABLE, || write().map_err(io::Error::from)) {

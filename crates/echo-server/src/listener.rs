@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use axum::{
     body::Body,
     extract::{ConnectInfo, Request},
+    http::{HeaderValue, header::CONNECTION},
     response::Response,
 };
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
@@ -40,9 +41,14 @@ pub(crate) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListen
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address} (set {setting} to another)"))
 }
 
-/// Serves `app` until `stop` becomes true; then accepts no more, and returns when what runs is done.
-pub(crate) async fn serve<S>(listener: TcpListener, app: S, mut stop: watch::Receiver<bool>)
-where
+/// Serves `app` until `stop` becomes true; then accepts no more, and returns when what runs is done. From when `leaving`
+/// becomes true, every connection is closed after its reply, so that its client goes elsewhere with the next request.
+pub(crate) async fn serve<S>(
+    listener: TcpListener,
+    app: S,
+    leaving: watch::Receiver<bool>,
+    mut stop: watch::Receiver<bool>,
+) where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
@@ -51,7 +57,7 @@ where
     while !*stop.borrow() {
         tokio::select! {
             Ok((stream, peer, place)) = accept(&listener, &room) => {
-                let conversation = converse(stream, peer, app.clone(), graceful.watcher());
+                let conversation = converse(stream, peer, app.clone(), leaving.clone(), graceful.watcher());
                 tokio::spawn(async move {
                     conversation.await;
                     drop(place);
@@ -90,7 +96,7 @@ fn with_patience<S: AsyncRead + AsyncWrite>(stream: S) -> TimeoutStream<S> {
 }
 
 /// Answers what one client asks until it goes.
-async fn converse<S>(stream: TcpStream, peer: SocketAddr, app: S, watcher: Watcher)
+async fn converse<S>(stream: TcpStream, peer: SocketAddr, app: S, leaving: watch::Receiver<bool>, watcher: Watcher)
 where
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
@@ -102,9 +108,12 @@ where
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
-        let (answer, sending) = (app.clone().oneshot(request), sending.clone());
+        let (answer, sending, leaving) = (app.clone().oneshot(request), sending.clone(), leaving.clone());
         async move {
             let mut response = answer.await?;
+            if *leaving.borrow() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
             sending.is_now(response.extensions_mut().remove());
             Ok::<_, Infallible>(response)
         }

@@ -10,6 +10,7 @@ mod interrupt;
 mod listener;
 mod progress;
 mod rehearsal;
+mod roles;
 mod swap;
 mod system;
 mod telemetry;
@@ -32,7 +33,7 @@ fn main() -> ExitCode {
     if let Err(error) = config::read_dot_env() {
         return fail(&error);
     }
-    let matches = Cli::command().get_matches();
+    let matches = config::empty::is_unset(Cli::command()).get_matches();
     let outcome = Cli::from_arg_matches(&matches).map_err(|error| error.exit()).and_then(|cli: Cli| {
         let settings = cli.settings;
         match cli.command.unwrap_or(Command::Serve) {
@@ -47,7 +48,7 @@ fn main() -> ExitCode {
             Command::ImportLegacy(asked) => import_legacy::run(&settings, &asked),
             Command::Mongo { command } => mongo::run(&settings, &command),
             Command::Config => show(&settings, &matches),
-            Command::Health => health::run(&settings),
+            Command::Health(asked) => health::run(&settings, &asked),
         }?;
         Ok(ExitCode::SUCCESS)
     });

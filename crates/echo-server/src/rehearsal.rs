@@ -4,9 +4,10 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use axum::{body::Body, http::Request};
+use tokio::sync::watch;
 use tower::ServiceExt;
 
-use crate::{assemble, config::Settings, data_dir::DataDir, telemetry};
+use crate::{assemble, config::Settings, data_dir::DataDir, roles::Roles, telemetry};
 
 /// Opens the records and keys, puts all of Echo together, and asks it what a first visitor asks. Nothing goes on beside
 /// that, so what is kept stays as it is; an older schema is brought up to date, whatever `MIGRATE` says: else it could
@@ -19,10 +20,11 @@ pub(crate) fn start(settings: &Settings, folder: &Path) -> Result<()> {
     let data = DataDir::open(folder)?;
     runtime.block_on(async {
         echo_sqlite::migrate(&data.database())?;
-        let base = assemble::base(settings, &data).await?;
+        let base = assemble::base(settings, &data, Roles::ALL).await?;
         let records = base.records.clone();
         let images = assemble::images(settings, &data, &base).await?;
-        let echo = assemble::echo(settings, &images, base, "http://localhost", telemetry::metrics()?)?;
+        let (_stay, leaving) = watch::channel(false);
+        let echo = assemble::echo(settings, images.as_ref(), base, "http://localhost", leaving, telemetry::metrics()?)?;
         for page in ["/readyz", "/api/posts"] {
             let status = echo.app.clone().oneshot(Request::get(page).body(Body::empty())?).await?.status();
             ensure!(status.is_success(), "{page} answers {status}");

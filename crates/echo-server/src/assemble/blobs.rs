@@ -9,9 +9,14 @@ use echo_domain::{
     media::{BlobName, BlobStore, Room, RoomEnough},
 };
 use echo_http::{Dependency, Links};
-use echo_media::{Cloud, CloudinaryBlobs, CloudinaryOptions, DiskRoom, FileBlobs, Patience, S3Blobs, S3Options};
+use echo_media::{
+    Cloud, CloudinaryBlobs, CloudinaryOptions, DiskRoom, FileBlobs, Patience, S3Access, S3Blobs, S3Options,
+};
 
-use crate::{config::Settings, data_dir::DataDir};
+use crate::{
+    config::{Access, Settings},
+    data_dir::DataDir,
+};
 
 /// A kind of place for images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,7 +35,6 @@ pub(crate) struct Blobs {
     pub(crate) whereabouts: String,
     /// Whether it has room for more.
     pub(super) room: Arc<dyn Room>,
-    cloud: Option<Cloud>,
 }
 
 impl Place {
@@ -80,7 +84,7 @@ impl Blobs {
         let blobs = FileBlobs::open(&folder).with_context(|| format!("cannot use {} for images", folder.display()))?;
         let whereabouts = folder.display().to_string();
         let room = Arc::new(DiskRoom::new(&folder, settings.images.media_max_disk_percent));
-        Ok(Self { store: Arc::new(blobs), place: Place::Files, whereabouts, room, cloud: None })
+        Ok(Self { store: Arc::new(blobs), place: Place::Files, whereabouts, room })
     }
 
     async fn in_bucket(settings: &Settings) -> Result<Self> {
@@ -89,14 +93,16 @@ impl Blobs {
             bucket: bucket.name.to_owned(),
             endpoint: bucket.endpoint.map(str::to_owned),
             region: bucket.region.to_owned(),
-            access_key_id: bucket.key.to_owned(),
-            secret_access_key: bucket.secret.to_owned(),
+            access: match bucket.access {
+                Access::Key { id, secret } => S3Access::Key { id: id.to_owned(), secret: secret.to_owned() },
+                Access::Role(environment) => S3Access::Role(environment),
+            },
             patience: Patience::ECHO,
         })
         .await?;
         let host = bucket.endpoint.map_or_else(|| format!("S3, {}", bucket.region), str::to_owned);
         let whereabouts = format!("bucket {} at {host}", bucket.name);
-        Ok(Self { store: Arc::new(blobs), place: Place::S3, whereabouts, room: Arc::new(RoomEnough), cloud: None })
+        Ok(Self { store: Arc::new(blobs), place: Place::S3, whereabouts, room: Arc::new(RoomEnough) })
     }
 
     async fn at_cloudinary(settings: &Settings, clock: &Arc<dyn Clock>) -> Result<Self> {
@@ -110,22 +116,25 @@ impl Blobs {
         };
         let blobs = CloudinaryBlobs::open(&options, clock.clone()).await?;
         let whereabouts = format!("cloud {} at Cloudinary", account.cloud);
-        let cloud = Some(Cloud::new(account.cloud, account.endpoint));
-        Ok(Self { store: Arc::new(blobs), place: Place::Cloudinary, whereabouts, room: Arc::new(RoomEnough), cloud })
+        Ok(Self { store: Arc::new(blobs), place: Place::Cloudinary, whereabouts, room: Arc::new(RoomEnough) })
     }
 
-    /// Links to the images: to a CDN in front of them, to Cloudinary, else to this Echo.
-    pub(super) fn links(&self, settings: &Settings, public_url: &str) -> Links {
-        let start = match (&settings.images.media_public_url, self.cloud.clone()) {
+    /// Links to the images that the settings place: to a CDN in front of them, to Cloudinary, else to this Echo.
+    ///
+    /// # Errors
+    /// When a group of settings is half set.
+    pub(super) fn links(settings: &Settings, public_url: &str) -> Result<Links> {
+        let start = match (&settings.images.media_public_url, settings.images.cloudinary()?) {
             (Some(url), _) => format!("{}/", url.as_str()),
-            (None, Some(cloud)) => {
-                return Links::new(move |name| {
+            (None, Some(account)) => {
+                let cloud = Cloud::new(account.cloud, account.endpoint);
+                return Ok(Links::new(move |name| {
                     BlobName::parse(name).map_or_else(|| name.to_owned(), |name| cloud.address(name))
-                });
+                }));
             }
             (None, None) => format!("{public_url}/media/"),
         };
-        Links::new(move |name| format!("{start}{name}"))
+        Ok(Links::new(move |name| format!("{start}{name}")))
     }
 
     /// What readiness tells of a place over the network.

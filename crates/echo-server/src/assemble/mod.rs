@@ -1,27 +1,30 @@
 //! Puts the parts together: the one place that knows every crate.
 
+mod auth;
 mod blobs;
+mod media;
+mod neighbours;
+mod posts;
 mod records;
 mod shared;
+mod users;
 
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use anyhow::{Context, Result};
 use axum::{Router, routing::get};
-use echo_crypto::{AccessSigner, AesSealer, Keys, PasswordThreads, RefreshSigner, SigningKey};
+use echo_crypto::{AccessSigner, AesSealer, Keys, SigningKey};
 use echo_domain::{
-    Broadcast, Clock, Consumer, Hears, HereToo, IdSource, Relay, Sealer,
-    auth::{self, AccessTokens, AuthService, CachedAccounts, Gate, Lookup, PasswordHasher},
-    feed::{FeedKeeper, FeedService, Policy},
-    media::{self, CachedBlobs, ImagePipeline, MediaDesk, MediaKeeper, MediaService, StemSource},
-    posts::{self, CachedPosts, Catalog, PostCatalog, PostKeeper, PostService},
-    users::{self, CachedProfiles, Directory, ProfileDirectory, ProfileKeeper, ProfileStore, UserService},
+    Clock, Consumer, Hears, IdSource, Relay, Sealer,
+    auth::{AccessTokens, AccountStore, AuthService, Gate, Lookup, PasswordHasher},
+    media::{MediaDesk, MediaKeeper, MediaService},
+    posts::PostStore,
+    users::ProfileStore,
 };
 use echo_http::{
-    Areas, AuthApi, BodyRoom, Bounds, Callers, Cookies, Cursors, Dependency, ExportApi, FeedApi, FrontPage,
-    Idempotency, MediaApi, NewIds, OperationsApi, PostsApi, PublicKey, PublicKeys, ReadyPosts, Surroundings, UsersApi,
+    Areas, BodyRoom, Bounds, Callers, Cursors, FrontPage, Idempotency, Leaving, Links, NewIds, OperationsApi,
+    PublicKey, PublicKeys, ReadyPosts, Surroundings,
 };
-use echo_media::ImageThreads;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::{
     sync::{Semaphore, watch},
@@ -32,10 +35,12 @@ use tower_http::normalize_path::NormalizePath;
 use crate::{
     config::{Settings, Switch},
     data_dir::DataDir,
+    roles::{Role, Roles},
     system::{self, SystemClock},
 };
 
 pub(crate) use blobs::{Blobs, Place};
+use neighbours::Neighbours;
 pub(crate) use records::Records;
 use shared::Shared;
 
@@ -47,26 +52,21 @@ const RUNNING: usize = 4096;
 const BODIES: usize = 256 * 1024 * 1024;
 /// How long a reply may take to begin; uploads over slow lines are the longest.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// Sign-ins that wait for a thread: with two threads and 25 ms each, the last waits about 6 s.
-const PASSWORD_QUEUE: usize = 512;
 /// Bytes of records that are remembered; the JSON made of them may take as many, and images half as many.
 const CACHE: u64 = 32 * 1024 * 1024;
-/// Images that wait for a thread; their bytes are among [`BODIES`]. With two threads and half a second each, as 12 megapixels
-/// take, the last waits about half of [`DEADLINE`].
-const IMAGE_QUEUE: usize = 128;
 
 /// What every command that touches data stands on.
 pub(crate) struct Base {
+    /// Of which areas it has the records.
+    roles: Roles,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<IdSource>,
     pub(crate) records: Records,
     shared: Shared,
     /// What remembers, and so has to hear of changes by other processes.
     hears: Vec<Arc<dyn Hears>>,
-    pub(crate) auth: Arc<AuthService>,
-    profiles: Arc<dyn ProfileStore>,
-    directory: Arc<dyn Directory>,
     gate: Arc<Gate>,
+    keys: Keys,
     sealer: Arc<dyn Sealer>,
     public_keys: PublicKeys,
 }
@@ -74,15 +74,28 @@ pub(crate) struct Base {
 /// What demo data is written through.
 pub(crate) struct Stores {
     pub(crate) records: Records,
+    pub(crate) accounts: Arc<dyn AccountStore>,
+    pub(crate) profiles: Arc<dyn ProfileStore>,
+    pub(crate) posts: Arc<dyn PostStore>,
     pub(crate) passwords: Arc<dyn PasswordHasher>,
     pub(crate) media: Arc<dyn MediaDesk>,
 }
 
-/// All of Echo, ready to serve.
+/// What this process does of Echo, ready to serve.
 pub(crate) struct Echo {
     pub(crate) app: NormalizePath<Router>,
     pub(crate) internal: Router,
     background: Background,
+}
+
+/// What the routes of several areas need.
+struct Front {
+    ids: NewIds,
+    cursors: Cursors,
+    links: Links,
+    ready: ReadyPosts,
+    /// How clients reach this Echo.
+    public_url: String,
 }
 
 /// What goes on beside requests.
@@ -91,8 +104,10 @@ struct Background {
     relay: Relay,
     shared: Shared,
     hears: Vec<Arc<dyn Hears>>,
-    auth: Arc<AuthService>,
-    media: Arc<MediaKeeper>,
+    gate: Arc<Gate>,
+    sessions: Option<Arc<dyn Lookup>>,
+    auth: Option<Arc<AuthService>>,
+    media: Option<Arc<MediaKeeper>>,
     idempotency: Idempotency,
     metrics: PrometheusHandle,
 }
@@ -110,52 +125,42 @@ pub(crate) fn migrate(settings: &Settings, data: &DataDir) -> Result<()> {
     Ok(())
 }
 
-/// Opens the database and the keys, and what only needs these.
+/// Opens the records of these roles, and the keys.
 ///
 /// # Errors
 /// In one line that names what is wrong and the cure.
-pub(crate) async fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
+pub(crate) async fn base(settings: &Settings, data: &DataDir, roles: Roles) -> Result<Base> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let instance = echo_crypto::random_bytes();
-    let records = Records::open(settings, data, instance).await?;
+    let records = Records::open(settings, data, roles, instance).await?;
     let shared = match settings.cluster.redis_url() {
         Some(url) => Shared::in_redis(url, &records, &clock, instance).await?,
         None => Shared::alone(&records, &clock),
     };
     let (keys, access, public_keys) = keys(settings, data)?;
     let gate = Arc::new(Gate::new(access, clock.clone()));
-    let accounts =
-        Arc::new(CachedAccounts::new(records.accounts.clone(), CACHE / 16, clock.clone(), shared.others.clone()));
-    let profiles = Arc::new(CachedProfiles::new(
-        shared.profiles(records.profiles.clone()),
-        CACHE / 4,
-        &clock,
-        shared.others.clone(),
-    ));
-    let directory: Arc<dyn Directory> = Arc::new(ProfileDirectory { profiles: profiles.clone() });
-    let auth = AuthService::new(auth::Parts {
-        accounts: accounts.clone(),
-        sessions: records.sessions.clone(),
-        directory: directory.clone(),
-        passwords: passwords()?,
-        gate: gate.clone(),
-        refresh: Arc::new(RefreshSigner::new(keys.derive("refresh tokens"))),
-        clock: clock.clone(),
-        others: shared.others.clone(),
-    });
     Ok(Base {
-        hears: vec![accounts, profiles.clone(), gate.clone()],
-        clock,
+        roles,
+        hears: vec![gate.clone()],
         ids: Arc::new(system::ids()),
+        sealer: Arc::new(AesSealer::new(keys.derive("seal"))),
+        clock,
         records,
         shared,
-        auth: Arc::new(auth),
-        profiles,
-        directory,
         gate,
-        sealer: Arc::new(AesSealer::new(keys.derive("seal"))),
+        keys,
         public_keys,
     })
+}
+
+/// The use cases around accounts, for whoever has all records.
+///
+/// # Errors
+/// When threads are not to be had.
+pub(crate) fn accounts(settings: &Settings, base: &mut Base) -> Result<Arc<AuthService>> {
+    let mut neighbours = Neighbours::elsewhere(settings, base)?;
+    users::profiles(base, &mut neighbours)?;
+    auth::service(base, &mut neighbours)
 }
 
 /// Opens what is needed to write many records at once.
@@ -164,145 +169,89 @@ pub(crate) async fn base(settings: &Settings, data: &DataDir) -> Result<Base> {
 /// As [`base`] and [`echo`].
 pub(crate) async fn stores(settings: &Settings, data: &DataDir) -> Result<Stores> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let records = Records::open(settings, data, echo_crypto::random_bytes()).await?;
+    let records = Records::open_all(settings, data).await?;
     let blobs = Blobs::open(Place::of(settings)?, settings, data, &clock).await?;
     Ok(Stores {
-        passwords: passwords()?,
-        media: Arc::new(MediaService::new(media_parts(settings, &blobs, &records, &clock)?)),
+        accounts: records.accounts()?,
+        profiles: records.profiles()?,
+        posts: records.posts()?,
+        passwords: auth::passwords()?,
+        media: Arc::new(MediaService::new(media::parts(settings, &blobs, &records, &clock)?)),
         records,
     })
 }
 
-/// Where images are.
+/// Where images are, if they are this process's business.
 ///
 /// # Errors
 /// In one line that names the setting and the cure.
-pub(crate) async fn images(settings: &Settings, data: &DataDir, base: &Base) -> Result<Blobs> {
+pub(crate) async fn images(settings: &Settings, data: &DataDir, base: &Base) -> Result<Option<Blobs>> {
+    if !base.roles.has(Role::Media) {
+        return Ok(None);
+    }
     let place = Place::of(settings)?;
     if place == Place::Files && settings.cluster.redis_url().is_some() {
         tracing::warn!("images are in a folder, which every process has to have: share it, or set S3_BUCKET");
     }
-    Blobs::open(place, settings, data, &base.clock).await
+    Blobs::open(place, settings, data, &base.clock).await.map(Some)
 }
 
-/// Everything on top of the base. `public_url` is how clients reach it.
+/// Everything on top of the base that is this process's. `public_url` is how clients reach it; `leaving` becomes true
+/// when it is about to stop.
 ///
 /// # Errors
 /// When threads are not to be had.
 pub(crate) fn echo(
     settings: &Settings,
-    images: &Blobs,
-    base: Base,
+    images: Option<&Blobs>,
+    mut base: Base,
     public_url: &str,
+    leaving: watch::Receiver<bool>,
     metrics: PrometheusHandle,
 ) -> Result<Echo> {
-    let records = &base.records;
-    let (clock, ids, directory) = (base.clock.clone(), base.ids.clone(), base.directory.clone());
-    let profiles = base.profiles.clone();
-    let copies = base.shared.timeline_copies(&clock);
-    let others = base.shared.others.clone();
-    let told: Arc<dyn Broadcast> = match copies.clone() {
-        Some(copies) => Arc::new(HereToo { here: copies, others }),
-        None => others,
-    };
-    let post_store = Arc::new(CachedPosts::new(base.shared.posts(records.posts.clone()), CACHE / 2, &clock, told));
-    let hears: Vec<Arc<dyn Hears>> = vec![post_store.clone()];
-    let hears = [base.hears, hears, copies.iter().map(|it| it.clone() as Arc<dyn Hears>).collect()].concat();
-    let catalog: Arc<dyn Catalog> = Arc::new(PostCatalog { posts: post_store.clone(), directory: directory.clone() });
+    let roles = base.roles;
+    let front = Front::new(&base, Blobs::links(settings, public_url)?, public_url);
 
-    let media_parts = media_parts(settings, images, records, &clock)?;
-    let blobs = media_parts.blobs.clone();
-    let media = Arc::new(MediaService::new(media_parts.clone()));
-    let desk: Arc<dyn MediaDesk> = media.clone();
-    let lookup: Arc<dyn Lookup> = base.auth.clone();
-
-    let posts = Arc::new(PostService::new(posts::Parts {
-        posts: post_store.clone(),
-        catalog: catalog.clone(),
-        directory: directory.clone(),
-        media: desk.clone(),
-        clock: clock.clone(),
-        ids: ids.clone(),
-    }));
-    let users = Arc::new(UserService::new(users::Parts {
-        profiles: profiles.clone(),
-        accounts: lookup.clone(),
-        posts: catalog.clone(),
-        media: desk.clone(),
-        clock: clock.clone(),
-        ids: ids.clone(),
-    }));
-    let timelines = base.shared.timelines.clone();
-    let feed = Arc::new(FeedService {
-        posts: catalog.clone(),
-        directory: directory.clone(),
-        timelines: timelines.clone(),
-        copies,
-        policy: Policy::ECHO,
-        clock: clock.clone(),
-        ids: ids.clone(),
-    });
-    let feed_keeper = FeedKeeper {
-        timelines,
-        directory: Arc::new(ProfileDirectory { profiles: records.profiles.clone() }),
-        policy: Policy::ECHO,
-    };
-    let media_keeper = Arc::new(MediaKeeper::new(media_parts, catalog, directory));
-    let consumers: Vec<Arc<dyn Consumer>> = vec![
-        Arc::new(ProfileKeeper { profiles, accounts: lookup, clock: clock.clone() }),
-        Arc::new(PostKeeper { posts: post_store }),
-        media_keeper.clone(),
-        Arc::new(feed_keeper),
+    let mut asked = Neighbours::elsewhere(settings, &mut base)?;
+    let profiles = roles.has(Role::Users).then(|| users::profiles(&mut base, &mut asked)).transpose()?;
+    let auth = roles.has(Role::Auth).then(|| auth::service(&mut base, &mut asked)).transpose()?;
+    let posts = roles.has(Role::Posts).then(|| posts::area(&mut base, &mut asked)).transpose()?;
+    let media = images.map(|images| media::area(settings, images, &base, &mut asked)).transpose()?;
+    // Everybody knows everybody now.
+    let users = profiles.map(|profiles| users::area(profiles, &base, &asked)).transpose()?;
+    let media_keeper = media.clone().map(|parts| media::keeper(parts, &asked)).transpose()?;
+    let feed_keeper = roles.has(Role::Worker).then(|| posts::feed_keeper(&base, &asked)).transpose()?;
+    let consumers = [
+        users.as_ref().map(|it| it.keeper.clone() as Arc<dyn Consumer>),
+        posts.as_ref().map(|it| it.keeper() as Arc<dyn Consumer>),
+        media_keeper.clone().map(|it| it as Arc<dyn Consumer>),
+        feed_keeper.map(|it| it as Arc<dyn Consumer>),
     ];
-    let new_ids = NewIds { clock: clock.clone(), ids };
-    let cursors = Cursors { sealer: base.sealer.clone(), clock: clock.clone() };
-    let links = images.links(settings, public_url);
-    let ready = ReadyPosts::new(links.clone(), CACHE);
-    let idempotency =
-        Idempotency { store: records.requests.clone(), sealer: base.sealer.clone(), ids: new_ids.clone() };
+
     let areas = Areas {
-        auth: AuthApi {
-            auth: base.auth.clone(),
-            ids: new_ids.clone(),
-            cookies: Cookies { secure: public_url.starts_with("https://") },
-            keys: base.public_keys.clone(),
-        },
-        export: ExportApi {
-            users: users.clone(),
-            posts: posts.clone(),
-            media,
-            blobs: blobs.clone(),
-            links: links.clone(),
-        },
-        users: UsersApi {
-            users,
-            auth: base.auth.clone(),
-            cursors: cursors.clone(),
-            links: links.clone(),
-            ready: ready.clone(),
-        },
-        posts: PostsApi {
-            posts,
-            cursors: cursors.clone(),
-            links: links.clone(),
-            ready: ready.clone(),
-            ids: new_ids.clone(),
-        },
-        feed: FeedApi { feed, cursors, ready },
-        media: MediaApi { media: desk, blobs, links, ids: new_ids.clone() },
+        auth: auth.clone().map(|it| auth::api(it, &base, &front)),
+        users: users.as_ref().map(|it| it.api(&front)),
+        export: users.as_ref().map(|it| it.export(&front, &asked)).transpose()?,
+        posts: posts.as_ref().map(|it| it.api(&base, &front, &asked)).transpose()?,
+        feed: posts.as_ref().map(|it| it.feed(&base, &front, &asked)).transpose()?,
+        media: media.as_ref().map(|it| media::api(it, &front, &asked)).transpose()?,
         operations: OperationsApi {
-            dependencies: [Arc::new(records.clone()) as Arc<dyn Dependency>]
+            dependencies: [base.records.dependency()]
                 .into_iter()
                 .chain(base.shared.dependency())
-                .chain(images.dependency())
+                .chain(images.and_then(Blobs::dependency))
+                .chain(asked.dependencies())
                 .collect(),
             front_page: FrontPage::new(public_url),
+            leaving: Leaving(leaving),
         },
     };
     let read_only = settings.data.read_only == Switch::On;
+    let idempotency =
+        Idempotency { store: base.records.requests.clone(), sealer: base.sealer.clone(), ids: front.ids.clone() };
     let around = Surroundings {
         read_only,
-        ids: new_ids,
+        ids: front.ids,
         bounds: Bounds { running: Semaphore::new(RUNNING), deadline: DEADLINE, bodies: BodyRoom::new(BODIES) },
         callers: Callers {
             gate: base.gate.clone(),
@@ -314,13 +263,19 @@ pub(crate) fn echo(
     };
     Ok(Echo {
         app: echo_http::app(areas, around),
-        internal: internal(metrics.clone()),
+        internal: internal(metrics.clone()).merge(asked.served(roles)?),
         background: Background {
             read_only,
-            relay: Relay { log: base.shared.events.clone(), consumers },
+            relay: Relay {
+                log: base.shared.events.clone(),
+                consumers: consumers.into_iter().flatten().collect(),
+                everybody: &CONSUMERS,
+            },
             shared: base.shared,
-            hears,
-            auth: base.auth,
+            hears: base.hears,
+            gate: base.gate,
+            sessions: asked.lookup,
+            auth,
             media: media_keeper,
             idempotency,
             metrics,
@@ -328,22 +283,42 @@ pub(crate) fn echo(
     })
 }
 
+impl Front {
+    fn new(base: &Base, links: Links, public_url: &str) -> Self {
+        let clock = base.clock.clone();
+        Self {
+            ids: NewIds { clock: clock.clone(), ids: base.ids.clone() },
+            cursors: Cursors { sealer: base.sealer.clone(), clock },
+            ready: ReadyPosts::new(links.clone(), CACHE),
+            links,
+            public_url: public_url.to_owned(),
+        }
+    }
+}
+
 impl Echo {
     /// Starts what goes on beside requests, until `stop` becomes true. Read-only, that changes nothing either: events
     /// wait.
     pub(crate) fn start_background(self, stop: &watch::Receiver<bool>) -> JoinSet<()> {
-        let Background { read_only, relay, shared, hears, auth, media, idempotency, metrics } = self.background;
+        let Background { read_only, relay, shared, hears, gate, sessions, auth, media, idempotency, metrics } =
+            self.background;
         let mut tasks = JoinSet::new();
         shared.start(&mut tasks, hears, stop);
-        let (watching, ended) = (auth.clone(), stop.clone());
-        tasks.spawn(async move { watching.watch_sessions(ended).await });
+        if let Some(sessions) = sessions {
+            let ended = stop.clone();
+            tasks.spawn(async move { gate.watch(&*sessions, ended).await });
+        }
         tasks.spawn(keep_metrics_small(metrics, stop.clone()));
         if !read_only {
             tasks.spawn(relay.run(stop.clone()));
-            tasks.spawn(media.sweep(stop.clone()));
             tasks.spawn(idempotency.forget_old(stop.clone()));
-            let ended = stop.clone();
-            tasks.spawn(async move { auth.forget_sessions(ended).await });
+            if let Some(media) = media {
+                tasks.spawn(media.sweep(stop.clone()));
+            }
+            if let Some(auth) = auth {
+                let ended = stop.clone();
+                tasks.spawn(async move { auth.forget_sessions(ended).await });
+            }
         }
         tasks
     }
@@ -377,25 +352,6 @@ fn keys(settings: &Settings, data: &DataDir) -> Result<(Keys, Arc<dyn AccessToke
             Ok((keys, Arc::new(signer), PublicKeys(public_keys.into_iter().collect())))
         }
     }
-}
-
-fn passwords() -> Result<Arc<dyn PasswordHasher>> {
-    let threads = PasswordThreads::new(cores(), PASSWORD_QUEUE).context("cannot start the threads for passwords")?;
-    Ok(Arc::new(threads))
-}
-
-fn media_parts(settings: &Settings, images: &Blobs, records: &Records, clock: &Arc<dyn Clock>) -> Result<media::Parts> {
-    let pipeline = ImageThreads::new(cores(), IMAGE_QUEUE).context("cannot start the threads for images")?;
-    Ok(media::Parts {
-        media: records.media.clone(),
-        blobs: Arc::new(CachedBlobs::new(images.store.clone(), CACHE / 2, clock.clone())),
-        pipeline: Arc::new(pipeline) as Arc<dyn ImagePipeline>,
-        clock: clock.clone(),
-        room: images.room.clone(),
-        stems: Arc::new(StemSource::new(echo_crypto::random_bytes())),
-        quota: settings.images.quota(),
-        doomed: Arc::default(),
-    })
 }
 
 /// What only the inside may see.

@@ -15,30 +15,30 @@ use echo_domain::{
 };
 use echo_http::Dependency;
 use echo_mongo::{
-    Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles, MongoTransfer,
+    Area, Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles, MongoTransfer,
 };
 use echo_sqlite::{
     Database, Options, SqliteAccounts, SqliteEvents, SqliteIdempotency, SqliteMedia, SqlitePosts, SqliteProfiles,
     SqliteTransfer,
 };
 
-use crate::{config::Settings, data_dir::DataDir};
+use crate::{
+    config::Settings,
+    data_dir::DataDir,
+    roles::{Role, Roles},
+};
 
 use super::{Blobs, CONSUMERS, Place};
 
-/// The stores, with nothing remembered in front of them.
+/// The stores of some areas, with nothing remembered in front of them.
 #[derive(Clone)]
 pub(crate) struct Records {
-    pub(crate) accounts: Arc<dyn AccountStore>,
-    pub(crate) sessions: Arc<dyn SessionStore>,
-    pub(crate) profiles: Arc<dyn ProfileStore>,
-    pub(crate) posts: Arc<dyn PostStore>,
-    pub(crate) media: Arc<dyn MediaStore>,
+    engine: Engine,
+    /// Of all areas.
     pub(crate) requests: Arc<dyn IdempotencyStore>,
     pub(crate) events: Arc<dyn EventLog>,
     /// The same events, where other processes may take them on.
     pub(super) outbox: Option<Arc<dyn Outbox>>,
-    engine: Engine,
 }
 
 /// What keeps them.
@@ -49,28 +49,38 @@ enum Engine {
 }
 
 impl Records {
-    /// Opens what keeps them. `instance` tells this process from the others.
+    /// Opens what these roles keep. `instance` tells this process from the others.
     ///
     /// # Errors
     /// In one line that names what is wrong and the cure.
-    pub(crate) async fn open(settings: &Settings, data: &DataDir, instance: [u8; 16]) -> Result<Self> {
+    pub(crate) async fn open(settings: &Settings, data: &DataDir, roles: Roles, instance: [u8; 16]) -> Result<Self> {
         match settings.cluster.mongodb_uri() {
-            Some(uri) => Self::in_mongodb(uri, instance).await,
+            Some(uri) => Self::in_mongodb(uri, roles, instance).await,
             None => Self::in_folder(data, instance),
         }
     }
 
-    async fn in_mongodb(uri: &str, instance: [u8; 16]) -> Result<Self> {
-        let longest_call = echo_mongo::Options::LONGEST_CALL;
-        let mongo = Mongo::open(uri, echo_mongo::Options { consumers: &CONSUMERS, instance, longest_call }).await?;
-        let accounts = Arc::new(MongoAccounts(mongo.clone()));
+    /// Opens everything, for what looks after the whole.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub(crate) async fn open_all(settings: &Settings, data: &DataDir) -> Result<Self> {
+        Self::open(settings, data, Roles::ALL, echo_crypto::random_bytes()).await
+    }
+
+    async fn in_mongodb(uri: &str, roles: Roles, instance: [u8; 16]) -> Result<Self> {
+        let areas = roles.iter().filter_map(|role| match role {
+            Role::Auth => Some(Area::Auth),
+            Role::Users => Some(Area::Users),
+            Role::Posts => Some(Area::Posts),
+            Role::Media => Some(Area::Media),
+            Role::Worker => None,
+        });
+        let (areas, longest_call) = (areas.collect(), echo_mongo::Options::LONGEST_CALL);
+        let options = echo_mongo::Options { areas, consumers: &CONSUMERS, instance, longest_call };
+        let mongo = Mongo::open(uri, options).await?;
         let events = Arc::new(MongoEvents(mongo.clone()));
         Ok(Self {
-            accounts: accounts.clone(),
-            sessions: accounts,
-            profiles: Arc::new(MongoProfiles(mongo.clone())),
-            posts: Arc::new(MongoPosts(mongo.clone())),
-            media: Arc::new(MongoMedia(mongo.clone())),
             requests: Arc::new(MongoIdempotency(mongo.clone())),
             events: events.clone(),
             outbox: Some(events),
@@ -81,13 +91,7 @@ impl Records {
     fn in_folder(data: &DataDir, instance: [u8; 16]) -> Result<Self> {
         let options = Options { instance, ..Options::default() };
         let database = Database::open(&data.database(), options)?;
-        let accounts = Arc::new(SqliteAccounts(database.clone()));
         Ok(Self {
-            accounts: accounts.clone(),
-            sessions: accounts,
-            profiles: Arc::new(SqliteProfiles(database.clone())),
-            posts: Arc::new(SqlitePosts(database.clone())),
-            media: Arc::new(SqliteMedia(database.clone())),
             requests: Arc::new(SqliteIdempotency(database.clone())),
             events: Arc::new(SqliteEvents(database.clone())),
             outbox: None,
@@ -95,12 +99,60 @@ impl Records {
         })
     }
 
+    /// # Errors
+    /// When auth is no role of these.
+    pub(crate) fn accounts(&self) -> Result<Arc<dyn AccountStore>> {
+        Ok(match &self.engine {
+            Engine::Sqlite(database) => Arc::new(SqliteAccounts(database.clone())),
+            Engine::Mongo(mongo) => Arc::new(MongoAccounts::new(mongo.clone())?),
+        })
+    }
+
+    /// # Errors
+    /// When auth is no role of these.
+    pub(super) fn sessions(&self) -> Result<Arc<dyn SessionStore>> {
+        Ok(match &self.engine {
+            Engine::Sqlite(database) => Arc::new(SqliteAccounts(database.clone())),
+            Engine::Mongo(mongo) => Arc::new(MongoAccounts::new(mongo.clone())?),
+        })
+    }
+
+    /// # Errors
+    /// When users is no role of these.
+    pub(crate) fn profiles(&self) -> Result<Arc<dyn ProfileStore>> {
+        Ok(match &self.engine {
+            Engine::Sqlite(database) => Arc::new(SqliteProfiles(database.clone())),
+            Engine::Mongo(mongo) => Arc::new(MongoProfiles::new(mongo.clone())?),
+        })
+    }
+
+    /// # Errors
+    /// When posts is no role of these.
+    pub(crate) fn posts(&self) -> Result<Arc<dyn PostStore>> {
+        Ok(match &self.engine {
+            Engine::Sqlite(database) => Arc::new(SqlitePosts(database.clone())),
+            Engine::Mongo(mongo) => Arc::new(MongoPosts::new(mongo.clone())?),
+        })
+    }
+
+    /// # Errors
+    /// When media is no role of these.
+    pub(crate) fn media(&self) -> Result<Arc<dyn MediaStore>> {
+        Ok(match &self.engine {
+            Engine::Sqlite(database) => Arc::new(SqliteMedia(database.clone())),
+            Engine::Mongo(mongo) => Arc::new(MongoMedia::new(mongo.clone())?),
+        })
+    }
+
     /// Everything that is kept, as records that move.
-    pub(crate) fn transfer(&self) -> Arc<dyn Target> {
-        match &self.engine {
+    ///
+    /// # Errors
+    /// When it is not all opened.
+    pub(crate) fn transfer(&self) -> Result<Arc<dyn Target>> {
+        Ok(match &self.engine {
             Engine::Sqlite(database) => Arc::new(SqliteTransfer { database: database.clone(), consumers: &CONSUMERS }),
-            Engine::Mongo(mongo) => Arc::new(MongoTransfer(mongo.clone())),
-        }
+            Engine::Mongo(mongo) => Arc::new(MongoTransfer::new(mongo.clone())?),
+        })
     }
 
     /// This process changes nothing from now on: a move from them need not wait for it.
@@ -131,16 +183,24 @@ impl Records {
         bail!("another echod uses the {mongo}: set REDIS_URL for both, by which they hear of each other's changes")
     }
 
+    /// What readiness tells of them.
+    pub(super) fn dependency(&self) -> Arc<dyn Dependency> {
+        Arc::new(self.clone())
+    }
+
     /// Where everything is, in a line or more for people.
-    pub(crate) fn whereabouts(&self, data: &DataDir, images: &Blobs) -> String {
+    pub(crate) fn whereabouts(&self, data: &DataDir, images: Option<&Blobs>) -> String {
         let path = data.path.display();
         let (records, beside) = match &self.engine {
             Engine::Sqlite(_) => (String::new(), "database, "),
             Engine::Mongo(mongo) => (format!("Records {mongo}\n  "), ""),
         };
-        match images.place {
-            Place::Files => format!("{records}Data    {path} ({beside}images, keys)"),
-            _ => format!("{records}Data    {path} ({beside}keys)\n  Images  {}", images.whereabouts),
+        match images {
+            Some(images) if images.place == Place::Files => {
+                format!("{records}Data    {path} ({beside}images, keys)")
+            }
+            Some(images) => format!("{records}Data    {path} ({beside}keys)\n  Images  {}", images.whereabouts),
+            None => format!("{records}Data    {path} ({beside}keys)"),
         }
     }
 

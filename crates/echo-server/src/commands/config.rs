@@ -10,7 +10,8 @@ use crate::{
 };
 
 /// The settings with a [`Secret`]; addresses of databases have passwords in them.
-const SECRET: [&str; 5] = ["jwt_secret", "mongodb_uri", "redis_url", "aws_secret_access_key", "cloudinary_api_secret"];
+const SECRET: [&str; 6] =
+    ["jwt_secret", "mongodb_uri", "redis_url", "service_token", "aws_secret_access_key", "cloudinary_api_secret"];
 
 /// Shows each setting with its value and where that comes from.
 ///

@@ -12,7 +12,7 @@ use echo_domain::{
     doctor::{Checked, Cure, DATABASE, Doctor, Examination},
 };
 use echo_media::BlobFolder;
-use echo_mongo::{Mongo, MongoDoctor};
+use echo_mongo::{Areas, Mongo, MongoDoctor};
 use echo_sqlite::{Database, OpenError, Options, SqliteDoctor};
 
 use crate::{
@@ -90,7 +90,9 @@ fn in_mongodb(settings: &Settings, address: &str, repair: bool) -> Result<Report
     }
     runtime()?.block_on(async {
         let instance = echo_crypto::random_bytes();
-        let options = echo_mongo::Options { consumers: &CONSUMERS, instance, longest_call: LONGEST_CALL };
+        // It holds the records of all of them against each other.
+        let (areas, longest_call) = (Areas::ALL, LONGEST_CALL);
+        let options = echo_mongo::Options { areas, consumers: &CONSUMERS, instance, longest_call };
         let mongo = Mongo::open(address, options).await?;
         let report = look_at(&mongo, images(settings, &data)?.as_ref(), repair).await;
         mongo.close().await;
@@ -103,7 +105,7 @@ async fn look_at(mongo: &Arc<Mongo>, images: Option<&BlobFolder>, repair: bool) 
     if !repair {
         mongo.keep_still().await?;
     }
-    examine(&MongoDoctor(mongo.clone()), images, served, repair).await
+    examine(&MongoDoctor::new(mongo.clone())?, images, served, repair).await
 }
 
 /// Elsewhere there are no files to compare with.

@@ -32,7 +32,7 @@ use crate::config::Settings;
         echod user create --username ana_lima --name 'Ana Lima' --email ana@example.com --role moderator\n  \
         echod backup echo.tar                     everything into one file, also while it is served\n  \
         echod doctor                              look whether everything kept fits together\n  \
-        echod health                              ask the running server whether it is well"
+        echod health                              ask the running server whether it lives"
 )]
 pub(crate) struct Cli {
     #[command(flatten)]
@@ -74,8 +74,8 @@ pub(crate) enum Command {
     Seed(seed::Seed),
     /// Show every setting, where it comes from, and no secret
     Config,
-    /// Ask the running server whether it is well; exits 1 when it is not
-    Health,
+    /// Ask the running server whether it lives, or is ready; exits 1 when it is not
+    Health(health::Health),
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use echo_mongo::{Mongo, Options, database_name, spreads};
+use echo_mongo::{Areas, Mongo, Options, database_name, spreads};
 
 use crate::{assemble::CONSUMERS, config::Settings, progress, system::say};
 
@@ -19,7 +19,7 @@ pub(crate) enum MongoCommand {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Printed are the commands for the database that MONGODB_URI names, else for echo; no server is asked. \
+    after_help = "Printed are the commands for the databases of MONGODB_URI, else for those of echo; no server is asked. \
     What is not among them must lie on one shard. Spreading is for ever, and takes its time where many documents are: do \
     it before there are. docs/mongodb.md has which call goes to how many shards.\n\n\
     Examples:\n  \
@@ -56,7 +56,12 @@ fn print(address: Option<&str>) -> Result<()> {
 }
 
 async fn shard(address: &str) -> Result<()> {
-    let options = Options { consumers: &CONSUMERS, instance: echo_crypto::random_bytes(), longest_call: LONGEST_CALL };
+    let options = Options {
+        areas: Areas::ALL,
+        consumers: &CONSUMERS,
+        instance: echo_crypto::random_bytes(),
+        longest_call: LONGEST_CALL,
+    };
     let mongo = Mongo::open(address, options).await?;
     // It changes no record that another process would have to hear of.
     mongo.keep_still().await?;

@@ -15,6 +15,7 @@ use crate::{
     config::{Settings, Switch},
     data_dir::DataDir,
     listener,
+    roles::Roles,
     system::say,
     telemetry,
 };
@@ -49,7 +50,7 @@ async fn serve(settings: Settings) -> Result<()> {
     let public_url = settings.listen.public_url.as_ref().map_or(here.as_str(), |url| url.as_str());
 
     assemble::migrate(&settings, &data)?;
-    let base = assemble::base(&settings, &data).await?;
+    let base = assemble::base(&settings, &data, settings.cluster.roles).await?;
     let records = base.records.clone();
     if settings.cluster.redis_url().is_none() {
         records.require_alone().await?;
@@ -58,24 +59,25 @@ async fn serve(settings: Settings) -> Result<()> {
         records.keep_still().await?;
     }
     let images = assemble::images(&settings, &data, &base).await?;
-    let echo = assemble::echo(&settings, &images, base, public_url, telemetry::metrics()?)?;
+    let (leave, leaving) = watch::channel(false);
     let (stop, stopped) = watch::channel(false);
-    stop_on_signals(stop)?;
+    let echo = assemble::echo(&settings, images.as_ref(), base, public_url, leaving.clone(), telemetry::metrics()?)?;
+    stop_on_signals(leave, stop, Duration::from_secs(settings.listen.stop_delay.into()))?;
     let (app, inside) = (echo.app.clone(), echo.internal.clone());
     let background = echo.start_background(&stopped);
 
     let metrics = internal.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
     // Nobody reading is no reason not to serve.
-    let _ = say(&welcome(&here, &records.whereabouts(&data, &images), metrics));
+    let _ = say(&welcome(&here, &records.whereabouts(&data, images.as_ref()), settings.cluster.roles, metrics));
     if read_only {
         let _ = say("READ_ONLY is on: every change is refused, and what follows from earlier ones waits.\n");
     }
     let inside = async {
         if let Some(listener) = internal {
-            listener::serve(listener, inside, stopped.clone()).await;
+            listener::serve(listener, inside, leaving.clone(), stopped.clone()).await;
         }
     };
-    tokio::join!(listener::serve(public, app, stopped.clone()), inside);
+    tokio::join!(listener::serve(public, app, leaving.clone(), stopped.clone()), inside);
     if tokio::time::timeout(WIND_DOWN, join(background)).await.is_err() {
         tracing::warn!("some clean-up was cut short: it goes on at the next start");
     }
@@ -84,8 +86,14 @@ async fn serve(settings: Settings) -> Result<()> {
     Ok(())
 }
 
-fn welcome(here: &str, whereabouts: &str, metrics: Option<SocketAddr>) -> String {
+fn welcome(here: &str, whereabouts: &str, roles: Roles, metrics: Option<SocketAddr>) -> String {
     let metrics = metrics.map_or_else(|| "off".to_owned(), |address| format!("http://{address}/metrics"));
+    if roles.is_split() {
+        return format!(
+            "\nEcho {version} is ready at {here}, as {roles}\n\n  {whereabouts}\n  Metrics {metrics}\n",
+            version = env!("CARGO_PKG_VERSION")
+        );
+    }
     format!(
         "\nEcho {version} is ready at {here}\n\n  \
            API     {here}/docs\n  \
@@ -110,8 +118,8 @@ async fn join(mut background: JoinSet<()>) {
     }
 }
 
-/// Ctrl-C and SIGTERM end it in peace; a second one at once.
-fn stop_on_signals(stop: watch::Sender<bool>) -> Result<()> {
+/// Ctrl-C and SIGTERM end it in peace, after `delay`; a second one at once.
+fn stop_on_signals(leave: watch::Sender<bool>, stop: watch::Sender<bool>, delay: Duration) -> Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
     tokio::spawn(async move {
@@ -120,10 +128,15 @@ fn stop_on_signals(stop: watch::Sender<bool>) -> Result<()> {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
             }
-            if stop.send_replace(true) {
+            if leave.send_replace(true) {
                 std::process::exit(130);
             }
-            let _ = say("Stopping: running requests end, nothing new is accepted.");
+            let stop = stop.clone();
+            tokio::spawn(async move {
+                tokio::time::sleep(delay).await;
+                let _ = say("Stopping: running requests end, nothing new is accepted.");
+                stop.send_replace(true);
+            });
         }
     });
     Ok(())

@@ -6,13 +6,14 @@ use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
 use echo_domain::{
     PageRequest, UserId,
-    auth::{Account, Role, SignUp, State},
+    auth::{Account, AuthService, Role, SignUp, State},
 };
 
 use crate::{
     assemble::{self, Base},
     config::Settings,
     data_dir::DataDir,
+    roles::Roles,
     system::say,
 };
 
@@ -81,50 +82,51 @@ pub(crate) fn run(settings: &Settings, command: UserCommand) -> Result<()> {
         data.require_changeable()?;
     }
     runtime.block_on(async {
-        let base = assemble::base(settings, &data).await?;
-        let done = execute(&base, command).await;
+        let mut base = assemble::base(settings, &data, Roles::ALL).await?;
+        let auth = assemble::accounts(settings, &mut base)?;
+        let done = execute(&base, &auth, command).await;
         base.records.close().await?;
         done
     })
 }
 
-async fn execute(base: &Base, command: UserCommand) -> Result<()> {
+async fn execute(base: &Base, auth: &AuthService, command: UserCommand) -> Result<()> {
     match command {
-        UserCommand::Create(form) => create(base, form).await,
-        UserCommand::List { limit, before } => list(base, PageRequest { before, limit: limit.into() }).await,
+        UserCommand::Create(form) => create(base, auth, form).await,
+        UserCommand::List { limit, before } => list(auth, PageRequest { before, limit: limit.into() }).await,
         UserCommand::Role { login, role } => {
-            let account = find(base, &login).await?;
-            base.auth.set_role(account.id, role).await?;
+            let account = find(auth, &login).await?;
+            auth.set_role(account.id, role).await?;
             told(&account, &format!("now has the role {}", role.as_str()))
         }
         UserCommand::Suspend { login, undo } => {
-            let account = find(base, &login).await?;
+            let account = find(auth, &login).await?;
             let state = if undo { State::Active } else { State::Suspended };
-            base.auth.set_state(account.id, state).await?;
+            auth.set_state(account.id, state).await?;
             told(&account, &format!("is now {}", state.as_str()))
         }
         UserCommand::Password { login } => {
-            let account = find(base, &login).await?;
-            base.auth.reset_password(account.id, &password()?).await?;
+            let account = find(auth, &login).await?;
+            auth.reset_password(account.id, &password()?).await?;
             told(&account, "has a new password")
         }
     }
 }
 
-async fn create(base: &Base, form: Create) -> Result<()> {
+async fn create(base: &Base, auth: &AuthService, form: Create) -> Result<()> {
     let id: UserId = base.ids.next(base.clock.now());
     let name = form.name.unwrap_or_else(|| form.username.clone());
     let form_of = SignUp { name, username: form.username, email: form.email, password: password()? };
-    let opened = base.auth.sign_up(id, form_of).await?;
+    let opened = auth.sign_up(id, form_of).await?;
     if form.role != Role::User {
-        base.auth.set_role(id, form.role).await?;
+        auth.set_role(id, form.role).await?;
     }
     say(&format!("{} {} <{}> can sign in ({})", opened.id, opened.username, opened.email, form.role.as_str()))?;
     Ok(())
 }
 
-async fn list(base: &Base, page: PageRequest<UserId>) -> Result<()> {
-    let page = base.auth.list(page).await?;
+async fn list(auth: &AuthService, page: PageRequest<UserId>) -> Result<()> {
+    let page = auth.list(page).await?;
     say(&format!("{:<24}  {:<32}  {:<9}  {:<9}  E-MAIL", "ID", "USERNAME", "ROLE", "STATE"))?;
     for account in &page.items {
         let (id, name, email) = (account.id, account.username.as_str(), account.email.as_str());
@@ -136,8 +138,8 @@ async fn list(base: &Base, page: PageRequest<UserId>) -> Result<()> {
     Ok(())
 }
 
-async fn find(base: &Base, login: &str) -> Result<Account> {
-    base.auth.find(login).await.with_context(|| format!("no account is called {login}"))
+async fn find(auth: &AuthService, login: &str) -> Result<Account> {
+    auth.find(login).await.with_context(|| format!("no account is called {login}"))
 }
 
 fn told(account: &Account, what: &str) -> Result<()> {

@@ -49,7 +49,7 @@ pub(crate) struct Images {
         hide_env_values = true
     )]
     pub(crate) aws_region: String,
-    /// Key that the bucket lets in
+    /// Key that the bucket lets in; without it, Echo has the role of its task, pod or machine
     #[arg(long, env = "AWS_ACCESS_KEY_ID", value_name = "KEY", global = true, hide_env_values = true)]
     pub(crate) aws_access_key_id: Option<String>,
     /// The secret of that key
@@ -74,9 +74,30 @@ pub(crate) struct Bucket<'a> {
     pub(crate) name: &'a str,
     pub(crate) endpoint: Option<&'a str>,
     pub(crate) region: &'a str,
-    pub(crate) key: &'a str,
-    pub(crate) secret: &'a str,
+    pub(crate) access: Access<'a>,
 }
+
+/// Who Echo is to a bucket.
+pub(crate) enum Access<'a> {
+    Key {
+        id: &'a str,
+        secret: &'a str,
+    },
+    /// Of the task, pod or machine, with what AWS tells in its environment about who gives the keys of it.
+    Role(Vec<(&'static str, String)>),
+}
+
+/// What a role's keys are got with, as AWS's own tools read it.
+const ROLE: [&str; 8] = [
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_ENDPOINT_URL_STS",
+    "AWS_METADATA_ENDPOINT",
+];
 
 /// A cloud at Cloudinary, whole.
 pub(crate) struct CloudinaryAccount<'a> {
@@ -119,14 +140,21 @@ impl Images {
             ensure!(endpoint.is_none(), "S3_ENDPOINT is set, but no bucket: set S3_BUCKET, too, or unset S3_ENDPOINT");
             return Ok(None);
         };
-        let needed = |setting, value| needed("S3_BUCKET", setting, value);
-        Ok(Some(Bucket {
-            name,
-            endpoint,
-            region: needed("AWS_REGION", Some(self.aws_region.as_str()))?,
-            key: needed("AWS_ACCESS_KEY_ID", self.aws_access_key_id.as_deref())?,
-            secret: needed("AWS_SECRET_ACCESS_KEY", self.aws_secret_access_key.as_ref().map(Secret::expose))?,
-        }))
+        let region = needed("S3_BUCKET", "AWS_REGION", Some(self.aws_region.as_str()))?;
+        Ok(Some(Bucket { name, endpoint, region, access: self.access()? }))
+    }
+
+    /// Half a key is a mistake; none is a role.
+    fn access(&self) -> Result<Access<'_>> {
+        let id = set(self.aws_access_key_id.as_deref());
+        let secret = set(self.aws_secret_access_key.as_ref().map(Secret::expose));
+        if id.is_none() && secret.is_none() {
+            return Ok(Access::Role(role()));
+        }
+        Ok(Access::Key {
+            id: needed("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID", id)?,
+            secret: needed("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", secret)?,
+        })
     }
 
     /// The cloud for images, if they are to be in one.
@@ -152,6 +180,12 @@ impl Images {
             endpoint: self.cloudinary_endpoint.as_ref().map(Url::as_str),
         }))
     }
+}
+
+fn role() -> Vec<(&'static str, String)> {
+    #[expect(clippy::disallowed_methods, reason = "this is config.rs")]
+    let told = |name| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| (name, value));
+    ROLE.into_iter().filter_map(told).collect()
 }
 
 /// Empty is unset, as compose files have it.

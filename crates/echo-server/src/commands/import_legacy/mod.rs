@@ -52,7 +52,7 @@ pub(crate) fn run(settings: &Settings, asked: &ImportLegacy) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let report = runtime.block_on(async {
         let legacy = Legacy::open(&address).await?;
-        let records = Records::open(settings, &data, echo_crypto::random_bytes()).await?;
+        let records = Records::open_all(settings, &data).await?;
         let report = import(&legacy, &records).await;
         records.close().await?;
         report
@@ -62,7 +62,7 @@ pub(crate) fn run(settings: &Settings, asked: &ImportLegacy) -> Result<()> {
 }
 
 async fn import(legacy: &Legacy, records: &Records) -> Result<Report> {
-    let target = records.transfer();
+    let target = records.transfer()?;
     let reached = match standing(&*target, &legacy.name().await?).await? {
         Standing::Empty => None,
         Standing::Begun(reached) => Some(reached),
@@ -75,8 +75,8 @@ async fn import(legacy: &Legacy, records: &Records) -> Result<Report> {
         n_documents += legacy.count(step.collection()).await?;
     }
     let bar = progress::counted(n_documents, "Importing");
-    let (accounts, profiles) = (&*records.accounts, &*records.profiles);
-    let import = Import { legacy, target: &*target, accounts, profiles };
+    let (accounts, profiles) = (records.accounts()?, records.profiles()?);
+    let import = Import { legacy, target: &*target, accounts: &*accounts, profiles: &*profiles };
     let report = import.run(reached.as_ref(), |step| {
         bar.set_message(step.as_str());
         bar.inc(1);

@@ -91,10 +91,10 @@ async fn move_all(settings: &Settings, from: Place, to: Place) -> Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (source, target) =
         (Blobs::open(from, settings, &data, &clock).await?, Blobs::open(to, settings, &data, &clock).await?);
-    let records = Records::open(settings, &data, echo_crypto::random_bytes()).await?;
+    let records = Records::open_all(settings, &data).await?;
     // It is no Echo that serves.
     records.keep_still().await?;
-    let moved = copy_all(&*records.transfer(), &source, &target).await;
+    let moved = copy_all(&*records.transfer()?, &source, &target).await;
     records.close().await?;
     let Moved { copied, bytes, there, missing } =
         moved.context("the move broke off; the same command goes on from there")?;

@@ -51,7 +51,7 @@ pub(super) fn run(settings: &Settings, asked: &UsageArgs) -> Result<()> {
         if settings.cluster.mongodb_uri().is_some() { DataDir::open(folder)? } else { DataDir::existing(folder)? };
     let waiting = progress::waiting("Looking through all images");
     let told = runtime.block_on(async {
-        let records = Records::open(settings, &data, echo_crypto::random_bytes()).await?;
+        let records = Records::open_all(settings, &data).await?;
         // It is no Echo that serves.
         records.keep_still().await?;
         let told = look(&records, asked.people.into()).await;
@@ -65,10 +65,11 @@ pub(super) fn run(settings: &Settings, asked: &UsageArgs) -> Result<()> {
 }
 
 async fn look(records: &Records, people: usize) -> Result<Told> {
-    let usage = usage(&*records.transfer(), &*records.media, SystemClock.now(), people).await?;
+    let usage = usage(&*records.transfer()?, &*records.media()?, SystemClock.now(), people).await?;
+    let accounts = records.accounts()?;
     let mut people = Vec::with_capacity(usage.heaviest.len());
     for (id, bytes) in &usage.heaviest {
-        let account = records.accounts.find(*id).await?;
+        let account = accounts.find(*id).await?;
         people.push((*id, account.map_or_else(String::new, |it| it.username.as_str().to_owned()), *bytes));
     }
     Ok(Told { usage, people })

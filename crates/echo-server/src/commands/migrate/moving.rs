@@ -7,7 +7,7 @@ use echo_domain::{
     Clock,
     transfer::{Compared, Kind, Source, Standing, Target, compare, copy, name_of, standing},
 };
-use echo_mongo::{Mongo, MongoTransfer};
+use echo_mongo::{Areas, Mongo, MongoTransfer};
 use echo_sqlite::{Database, SqliteTransfer};
 
 use crate::{
@@ -73,7 +73,7 @@ async fn into_mongodb(settings: &Settings, address: &str) -> Result<()> {
     let _still = data.keep_still()?;
     let (source, target) = (Database::open(&data.database(), sqlite_options())?, open_mongodb(address).await?);
     let (given, kept) =
-        (SqliteTransfer { database: source.clone(), consumers: &CONSUMERS }, MongoTransfer(target.clone()));
+        (SqliteTransfer { database: source.clone(), consumers: &CONSUMERS }, MongoTransfer::new(target.clone())?);
     let done = transfer(&given, &kept, "name another database at the end of the address").await;
     source.close();
     target.close().await;
@@ -90,7 +90,7 @@ async fn into_folder(settings: &Settings, address: &str) -> Result<()> {
     let _served = data.serve()?;
     let (source, target) = (open_mongodb(address).await?, Database::open(&data.database(), sqlite_options())?);
     let (given, kept) =
-        (MongoTransfer(source.clone()), SqliteTransfer { database: target.clone(), consumers: &CONSUMERS });
+        (MongoTransfer::new(source.clone())?, SqliteTransfer { database: target.clone(), consumers: &CONSUMERS });
     let taken = format!("move {} away, or set DATA_DIR to another folder", data.database().display());
     let done = transfer(&given, &kept, &taken).await;
     source.close().await;
@@ -111,6 +111,7 @@ fn sqlite_options() -> echo_sqlite::Options {
 /// Opened once no other process has it, but those that only read.
 async fn open_mongodb(address: &str) -> Result<Arc<Mongo>> {
     let options = echo_mongo::Options {
+        areas: Areas::ALL,
         consumers: &CONSUMERS,
         instance: echo_crypto::random_bytes(),
         longest_call: LONGEST_CALL,

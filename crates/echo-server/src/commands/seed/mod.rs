@@ -92,7 +92,7 @@ async fn plant(planter: &Planter, seed: &Seed, data: &DataDir) -> Result<()> {
 
 /// Whether there are accounts, but not the first of this seed.
 async fn has_others(planter: &Planter) -> Result<bool> {
-    let accounts = &planter.stores.records.accounts;
+    let accounts = &planter.stores.accounts;
     let empty = accounts.list(PageRequest::first(1)).await?.items.is_empty();
     Ok(!empty && accounts.find(planter.world.person(0).id).await?.is_none())
 }

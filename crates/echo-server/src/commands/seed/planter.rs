@@ -91,14 +91,14 @@ impl Planter {
     async fn likes(&self) -> Result<u64> {
         let posts = self.world.posts;
         let likes = (0..posts).flat_map(|n| self.world.likes(n).into_iter().map(move |like| (n, like)));
-        let like = |like| async move { self.stores.records.posts.set_like(like, true).await.map(|_| ()) };
+        let like = |like| async move { self.stores.posts.set_like(like, true).await.map(|_| ()) };
         each("likes", posts, AT_A_TIME, likes, like).await
     }
 
     async fn comments(&self) -> Result<u64> {
         let posts = self.world.posts;
         let comments = (0..posts).flat_map(|n| self.world.comments(n).into_iter().map(move |comment| (n, comment)));
-        let comment = |comment| async move { self.stores.records.posts.comment(&comment).await };
+        let comment = |comment| async move { self.stores.posts.comment(&comment).await };
         each("comments", posts, AT_A_TIME, comments, comment).await
     }
 
@@ -115,13 +115,13 @@ impl Planter {
             created: *joined,
         };
         let news = Event::AccountOpened { account: *id, username: username.clone(), name: name.clone(), at: *joined };
-        self.stores.records.accounts.add(&account, &news).await?;
-        self.stores.records.profiles.open(&Profile::new(*id, username, name, *joined)).await
+        self.stores.accounts.add(&account, &news).await?;
+        self.stores.profiles.open(&Profile::new(*id, username, name, *joined)).await
     }
 
     async fn follow(&self, follow: Follow) -> echo_domain::Result<()> {
         let Follow { id, follower, followee } = follow;
-        match self.stores.records.profiles.follow(id, follower, followee, FOLLOWING_MAX).await {
+        match self.stores.profiles.follow(id, follower, followee, FOLLOWING_MAX).await {
             Err(Error::Conflict(_)) => Ok(()),
             done => done,
         }
@@ -129,13 +129,13 @@ impl Planter {
 
     async fn publish(&self, post: Post) -> echo_domain::Result<()> {
         let news = Event::PostPublished { post: post.id, author: post.author, media: post.media() };
-        self.stores.records.posts.add(&post, &news).await
+        self.stores.posts.add(&post, &news).await
     }
 
     /// Takes the picture in as an upload, claims it for the post and publishes that, unless it is there.
     async fn publish_with(&self, number: u32, picture: u32) -> echo_domain::Result<()> {
         let mut post = self.world.post(number);
-        if !self.stores.records.posts.details(&[post.id]).await?.is_empty() {
+        if !self.stores.posts.details(&[post.id]).await?.is_empty() {
             return Ok(());
         }
         let Picture { bytes, alt } = pictures::draw(picture);

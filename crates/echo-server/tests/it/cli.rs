@@ -1,6 +1,12 @@
 //! `echod` at the command line, also while the server runs.
 
-use std::{process::Output, time::Duration};
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpListener,
+    process::Output,
+    thread,
+    time::Duration,
+};
 
 use serde_json::json;
 
@@ -86,17 +92,60 @@ fn settings_are_read_from_a_file_and_the_environment_goes_first() {
     );
 }
 
+#[test]
+fn a_setting_that_is_empty_is_unset() {
+    let Some(folder) = own_folder() else { return };
+    let config = || {
+        let mut command = echod(folder.path());
+        command.env_clear().arg("config");
+        command
+    };
+    let unset = said(&run(&mut config(), ""));
+    let names: Vec<_> = unset.lines().filter_map(|line| line.split_ascii_whitespace().next()).collect();
+    assert!(names.len() > 20 && names.contains(&"PORT") && names.contains(&"JWT_SECRET"), "{names:?}");
+
+    let empty = run(config().envs(names.iter().map(|name| (name, ""))), "");
+
+    assert_eq!(said(&empty), unset);
+}
+
 #[tokio::test]
-async fn health_tells_whether_the_server_is_well() {
+async fn health_tells_whether_the_server_lives_and_whether_it_is_ready() {
     let Some(mut server) = OwnServer::start().await else { return };
     let address = server.address();
     let port = address.rsplit(':').next().unwrap();
 
-    let well = server.run(&["health", "--port", port], "");
-    assert!(said(&well).contains("ready"), "{well:?}");
+    let alive = server.run(&["health", "--port", port], "");
+    assert!(said(&alive).contains("is alive"), "{alive:?}");
+    let ready = server.run(&["health", "--ready", "--port", port], "");
+    assert!(said(&ready).contains("is ready"), "{ready:?}");
 
     server.kill();
-    assert!(complaint(&server.run(&["health", "--port", port], "")).contains(port));
+    for asked in [&["health", "--port", port][..], &["health", "--ready", "--port", port]] {
+        assert!(complaint(&server.run(asked, "")).contains(port));
+    }
+}
+
+#[test]
+fn health_asks_for_life_and_readiness_apart() {
+    let Some(folder) = own_folder() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = String::new();
+            BufReader::new(&stream).read_line(&mut request).unwrap();
+            let status = if request.starts_with("GET /healthz ") { "200 OK" } else { "503 Service Unavailable" };
+            stream.write_all(format!("HTTP/1.1 {status}\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+        }
+    });
+
+    let alive = run(echod(folder.path()).args(["health", "--port", &port]), "");
+    let ready = run(echod(folder.path()).args(["health", "--ready", "--port", &port]), "");
+
+    assert!(said(&alive).contains("is alive"), "{alive:?}");
+    assert!(complaint(&ready).contains("is not ready: 503"), "{ready:?}");
 }
 
 #[tokio::test]

@@ -17,12 +17,19 @@ mod echod;
 mod legacy;
 mod mongo;
 mod picture;
+#[path = "../../../echo-mongo/src/watched/places.rs"]
+mod places_named;
 #[expect(dead_code, reason = "some of it is for its own tests")]
 #[path = "../../../echo-media/tests/s3/server.rs"]
 mod s3;
+#[expect(dead_code, reason = "some of it is for its own tests")]
+#[path = "../../../echo-media/tests/s3/giver.rs"]
+mod s3_role;
 mod wire;
+mod wiretap;
 
 mod account_end;
+mod apart;
 mod auth;
 mod backup;
 mod cli;
@@ -53,6 +60,7 @@ mod reactions;
 mod readme;
 mod restore;
 mod seed;
+mod services;
 mod sessions;
 mod sharding;
 mod start;

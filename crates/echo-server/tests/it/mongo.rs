@@ -9,19 +9,35 @@ use mongodb::{
 
 use crate::app::unique;
 
-/// A database of a test's own, empty at first. It goes with [`OwnDatabase::drop`]; else it is left behind.
+/// A database of a test's own, empty at first, and those of Echo's areas that are called after it. They go with
+/// [`OwnDatabase::drop`]; else they are left behind.
 pub struct OwnDatabase {
     /// `mongodb://` with its name.
     pub address: String,
+    client: Client,
     database: Database,
 }
+
+/// What each area's database ends with.
+pub const AREAS: [&str; 4] = ["auth", "users", "posts", "media"];
 
 impl OwnDatabase {
     pub async fn new() -> Self {
         let name = unique("echo_test");
-        let database = Client::with_uri_str(server()).await.unwrap().database(&name);
+        let client = Client::with_uri_str(server()).await.unwrap();
         let (hosts, options) = server().rsplit_once('/').unwrap();
-        Self { address: format!("{hosts}/{name}{options}"), database }
+        Self { address: format!("{hosts}/{name}{options}"), database: client.database(&name), client }
+    }
+
+    pub fn name(&self) -> &str {
+        self.database.name()
+    }
+
+    /// What an area of Echo keeps here.
+    pub fn of(&self, area: &str) -> Self {
+        assert!(AREAS.contains(&area), "{area}");
+        let database = self.client.database(&format!("{}_{area}", self.name()));
+        Self { address: self.address.clone(), client: self.client.clone(), database }
     }
 
     pub async fn insert(&self, collection: &str, documents: impl IntoIterator<Item = Document>) {
@@ -51,6 +67,9 @@ impl OwnDatabase {
     }
 
     pub async fn drop(self) {
+        for area in AREAS {
+            self.of(area).database.drop().await.unwrap();
+        }
         self.database.drop().await.unwrap();
     }
 }

@@ -76,11 +76,11 @@ async fn a_move_that_is_killed_goes_on() {
     };
 
     let mut killed = start();
-    let half = async || mongo.count("follows").await >= 1000;
+    let half = async || mongo.of("users").count("follows").await >= 1000;
     eventually("half of the follows are there", Duration::from_secs(60), half).await;
     killed.kill().unwrap();
     killed.wait().unwrap();
-    assert_eq!(mongo.count("posts").await, 0);
+    assert_eq!(mongo.of("posts").count("posts").await, 0);
     let mut second = start();
     // A transaction that was killed holds what it changed for a minute.
     let ended = async || second.try_wait().unwrap().is_some();

@@ -77,8 +77,8 @@ async fn what_is_wrong_is_told_and_mended_while_it_is_served() {
     let Some((server, mongo)) = start().await else { return };
     let ana = live(&server).await;
     await_events(&mongo).await;
-    mongo.set("posts", doc! { "like_count": 7_i64, "newest_comments": [] }).await;
-    mongo.set("profiles", doc! { "parts": [] }).await;
+    mongo.of("posts").set("posts", doc! { "like_count": 7_i64, "newest_comments": [] }).await;
+    mongo.of("users").set("profiles", doc! { "parts": [] }).await;
     let expected = [("like-counts", 6), ("newest-comments", 6), ("search", 2)];
 
     let (report, healthy) = examine(&server, &mongo, &[]).await;

@@ -12,7 +12,8 @@ use crate::{
     cloudinary::{self, Double, Mood},
     echod::{OwnServer, echod, own_folder, run},
     picture::png,
-    s3::{Way, bucket, look, way_to_server},
+    s3::{KEY, Way, bucket, look, way_to_server},
+    s3_role::{Giver, Lasting},
 };
 
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -22,8 +23,8 @@ fn in_bucket<'a>(bucket: &'a S3Options, endpoint: &'a str) -> [(&'a str, &'a str
     [
         ("S3_BUCKET", &bucket.bucket),
         ("S3_ENDPOINT", endpoint),
-        ("AWS_ACCESS_KEY_ID", &bucket.access_key_id),
-        ("AWS_SECRET_ACCESS_KEY", &bucket.secret_access_key),
+        ("AWS_ACCESS_KEY_ID", KEY.0),
+        ("AWS_SECRET_ACCESS_KEY", KEY.1),
     ]
 }
 
@@ -107,6 +108,25 @@ async fn images_are_kept_in_a_bucket_and_go_from_it() {
     }
     let ready = server.anonymous().get("/readyz").await.expect(200).json();
     assert_eq!(ready["dependencies"]["media"], "ok");
+}
+
+#[tokio::test]
+async fn a_bucket_lets_in_who_has_a_role_and_no_key() {
+    let bucket = bucket().await;
+    let (way, endpoint) = way_to_server(&bucket);
+    let giver = Giver::start(Lasting::Long);
+    let [name, address, ..] = in_bucket(&bucket, &endpoint);
+    let environment = giver.environment();
+    let role = environment.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let Some(server) = OwnServer::start_with(&[[name, address], role].concat()).await else { return };
+    let ana = server.sign_up("ana").await;
+
+    let (urls, _) = show_pictures(&ana).await;
+
+    for url in &urls {
+        server.anonymous().get(url).await.expect(200);
+    }
+    assert!(way.last_header("authorization").unwrap().contains("Credential=role-1/"));
 }
 
 #[tokio::test]
@@ -205,6 +225,7 @@ async fn settings_that_are_half_set_or_name_two_places_are_told() {
 
     for (settings, word) in [
         (bucket[..2].to_vec(), "AWS_SECRET_ACCESS_KEY"),
+        (vec![bucket[0], bucket[2]], "AWS_ACCESS_KEY_ID"),
         (cloud[..2].to_vec(), "CLOUDINARY_API_SECRET"),
         (cloud[1..].to_vec(), "CLOUDINARY_CLOUD_NAME"),
         (vec![nobody], "S3_BUCKET"),
@@ -225,10 +246,13 @@ async fn a_place_that_is_not_there_is_told_at_the_start() {
     let double = Double::start();
     let mut wrong = at_cloudinary(&double);
     wrong[2].1 = "not the secret";
+    let mut no_key = in_bucket(&bucket, bucket.endpoint.as_deref().unwrap());
+    (no_key[2], no_key[3]) = (("AWS_METADATA_ENDPOINT", nobody), ("AWS_ACCESS_KEY_ID", ""));
 
     for (settings, word) in [
         (in_bucket(&nowhere, bucket.endpoint.as_deref().unwrap()), "there is no bucket nowhere: S3_BUCKET"),
         (in_bucket(&bucket, nobody), "look at S3_ENDPOINT"),
+        (no_key, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give this task, pod or machine a role"),
         (wrong, "CLOUDINARY_API_SECRET"),
     ] {
         let mut move_there = echod(&server.data());

@@ -8,31 +8,31 @@ use crate::{
 
 const COMMANDS: &str = r#"db.getSiblingDB("echo").requests.createIndex({ "_id": "hashed" })
 sh.shardCollection("echo.requests", { "_id": "hashed" })
-db.getSiblingDB("echo").sessions.createIndex({ "_id": "hashed" })
-sh.shardCollection("echo.sessions", { "_id": "hashed" })
-db.getSiblingDB("echo").profiles.createIndex({ "_id": "hashed" })
-sh.shardCollection("echo.profiles", { "_id": "hashed" })
-sh.shardCollection("echo.follows", { "follower": 1, "followee": 1 })
-db.getSiblingDB("echo").posts.createIndex({ "author": "hashed" })
-sh.shardCollection("echo.posts", { "author": "hashed" })
-db.getSiblingDB("echo").post_writers.createIndex({ "_id": "hashed" })
-sh.shardCollection("echo.post_writers", { "_id": "hashed" })
-db.getSiblingDB("echo").likes.createIndex({ "post": "hashed" })
-sh.shardCollection("echo.likes", { "post": "hashed" })
-db.getSiblingDB("echo").comments.createIndex({ "post": "hashed" })
-sh.shardCollection("echo.comments", { "post": "hashed" })
-db.getSiblingDB("echo").media.createIndex({ "_id": "hashed" })
-sh.shardCollection("echo.media", { "_id": "hashed" })
-db.getSiblingDB("echo").blobs.createIndex({ "_id": "hashed" })
-sh.shardCollection("echo.blobs", { "_id": "hashed" })
-db.getSiblingDB("echo").blobs_doomed.createIndex({ "_id": "hashed" })
-sh.shardCollection("echo.blobs_doomed", { "_id": "hashed" })
-db.getSiblingDB("echo").media_writers.createIndex({ "_id": "hashed" })
-sh.shardCollection("echo.media_writers", { "_id": "hashed" })
+db.getSiblingDB("echo_auth").sessions.createIndex({ "_id": "hashed" })
+sh.shardCollection("echo_auth.sessions", { "_id": "hashed" })
+db.getSiblingDB("echo_users").profiles.createIndex({ "_id": "hashed" })
+sh.shardCollection("echo_users.profiles", { "_id": "hashed" })
+sh.shardCollection("echo_users.follows", { "follower": 1, "followee": 1 })
+db.getSiblingDB("echo_posts").posts.createIndex({ "author": "hashed" })
+sh.shardCollection("echo_posts.posts", { "author": "hashed" })
+db.getSiblingDB("echo_posts").post_writers.createIndex({ "_id": "hashed" })
+sh.shardCollection("echo_posts.post_writers", { "_id": "hashed" })
+db.getSiblingDB("echo_posts").likes.createIndex({ "post": "hashed" })
+sh.shardCollection("echo_posts.likes", { "post": "hashed" })
+db.getSiblingDB("echo_posts").comments.createIndex({ "post": "hashed" })
+sh.shardCollection("echo_posts.comments", { "post": "hashed" })
+db.getSiblingDB("echo_media").media.createIndex({ "_id": "hashed" })
+sh.shardCollection("echo_media.media", { "_id": "hashed" })
+db.getSiblingDB("echo_media").blobs.createIndex({ "_id": "hashed" })
+sh.shardCollection("echo_media.blobs", { "_id": "hashed" })
+db.getSiblingDB("echo_media").blobs_doomed.createIndex({ "_id": "hashed" })
+sh.shardCollection("echo_media.blobs_doomed", { "_id": "hashed" })
+db.getSiblingDB("echo_media").media_writers.createIndex({ "_id": "hashed" })
+sh.shardCollection("echo_media.media_writers", { "_id": "hashed" })
 "#;
 
 #[test]
-fn the_commands_are_printed_for_the_database_of_the_address_without_asking_anybody() {
+fn the_commands_are_printed_for_the_databases_of_the_address_without_asking_anybody() {
     let Some(folder) = own_folder() else { return };
     let printed = |uri: &str| said(&run(echod(folder.path()).env("MONGODB_URI", uri).args(["mongo", "shard"]), ""));
 

@@ -2,7 +2,7 @@
 
 mod faults;
 mod one_echo;
-mod servers;
+pub mod servers;
 mod start;
 mod timelines;
 

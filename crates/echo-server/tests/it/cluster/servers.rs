@@ -4,6 +4,7 @@ use std::{
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -43,7 +44,7 @@ impl Server {
 
     fn start(command: fn(u16, &Path) -> Command) -> Self {
         let folder = tempfile::Builder::new().prefix("echo-it-").tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let child = spawn(command(port, folder.path()));
         let mut server = Self { command, port, folder, child };
         server.await_start();
@@ -94,6 +95,30 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// A port that nobody has, and that no connection is given before it is used: those come from 32768 on, ip(7).
+pub fn free_port() -> u16 {
+    const FIRST: u32 = 16_384;
+    static TAKEN: AtomicU32 = AtomicU32::new(0);
+    // Several test processes begin at different places.
+    let from = std::process::id().wrapping_mul(97);
+    loop {
+        let next = from.wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed)) % FIRST;
+        let port = u16::try_from(FIRST + next).unwrap();
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// Waits until somebody listens there.
+pub fn await_port(port: u16) {
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        assert!(Instant::now() < deadline, "nobody listens on port {port}");
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

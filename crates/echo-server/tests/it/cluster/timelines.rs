@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use echo_domain::{contract::Backend, feed::home_contract::Shape};
-use echo_mongo::{Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles, Options};
+use echo_mongo::{
+    Areas, Mongo, MongoAccounts, MongoEvents, MongoIdempotency, MongoMedia, MongoPosts, MongoProfiles, Options,
+};
 use echo_redis::{Redis, RedisTimelines};
 use tokio::runtime::Handle;
 
@@ -28,7 +30,8 @@ impl Drop for Kept {
 async fn fresh() -> (Shape, Kept) {
     let (mongo, redis) = (OwnDatabase::new().await, Server::redis());
     // A server for tests may be slow.
-    let options = Options { consumers: &["feed"], instance: [7; 16], longest_call: Duration::from_secs(60) };
+    let (areas, longest_call) = (Areas::ALL, Duration::from_secs(60));
+    let options = Options { areas, consumers: &["feed"], instance: [7; 16], longest_call };
     let records = Mongo::open(&mongo.address, options).await.unwrap();
     let timelines = RedisTimelines(Redis::open(&redis.redis_url()).await.unwrap());
     let shape = Shape { backend: backend(&records), timelines: Arc::new(timelines) };
@@ -36,13 +39,13 @@ async fn fresh() -> (Shape, Kept) {
 }
 
 fn backend(mongo: &Arc<Mongo>) -> Backend {
-    let accounts = Arc::new(MongoAccounts(mongo.clone()));
+    let accounts = Arc::new(MongoAccounts::new(mongo.clone()).unwrap());
     Backend {
         accounts: accounts.clone(),
         sessions: accounts,
-        profiles: Arc::new(MongoProfiles(mongo.clone())),
-        posts: Arc::new(MongoPosts(mongo.clone())),
-        media: Arc::new(MongoMedia(mongo.clone())),
+        profiles: Arc::new(MongoProfiles::new(mongo.clone()).unwrap()),
+        posts: Arc::new(MongoPosts::new(mongo.clone()).unwrap()),
+        media: Arc::new(MongoMedia::new(mongo.clone()).unwrap()),
         events: Arc::new(MongoEvents(mongo.clone())),
         requests: Arc::new(MongoIdempotency(mongo.clone())),
     }

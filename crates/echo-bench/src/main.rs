@@ -104,7 +104,7 @@ impl Bench {
     /// # Errors
     /// When it, or what it stands on, does not start.
     pub(crate) fn serve(&self, data: &Path) -> Result<Server> {
-        Server::echod(&self.echod, data, self.backing(data)?)
+        Server::echod(&self.echod, data, self.backing(data)?, &[])
     }
 
     /// What the cluster stands on, with what a data folder has; `None` where that folder is all it takes.

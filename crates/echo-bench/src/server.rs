@@ -31,23 +31,31 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts `echod` on a data folder, with every setting at its default but the limits, which are off. With a backing, the
-    /// records are there.
+    /// Starts `echod` on a data folder, with every setting at its default but the limits, which are off, and what `settings`
+    /// say. With a backing, the records are there.
     ///
     /// # Errors
     /// When it does not start.
-    pub(crate) fn echod(program: &Path, data: &Path, backing: Option<Rc<Backing>>) -> Result<Self> {
+    pub(crate) fn echod(
+        program: &Path,
+        data: &Path,
+        backing: Option<Rc<Backing>>,
+        settings: &[(String, String)],
+    ) -> Result<Self> {
         let mut command = Command::new(program);
         // Nothing of the caller's settings, and no `.env`.
         command.env_clear().current_dir(data);
         command.env("DATA_DIR", data).env("RATE_LIMITS", "off").env("PORT", "0").env("INTERNAL_ADDR", "127.0.0.1:0");
         command.envs(backing.iter().flat_map(|backing| backing.settings()));
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         let log = tempfile::Builder::new().prefix("echod-").suffix(".log").tempfile_in(data)?.keep()?.1;
         command.stderr(File::create(&log)?);
         let why = || fs::read_to_string(&log).unwrap_or_default();
         let started = Instant::now();
         let (child, mut output) = spawn(&mut command)?;
         let url = after(&mut output, "is ready at ").with_context(why)?.replace("localhost", "127.0.0.1");
+        // Services say here which roles they have.
+        let url = url.split(',').next().unwrap_or_default().to_owned();
         let metrics = after(&mut output, "Metrics ").with_context(why)?;
         while ureq::get(format!("{url}/readyz")).call().is_err() {
             ensure!(started.elapsed() < Duration::from_secs(60), "echod does not become ready");

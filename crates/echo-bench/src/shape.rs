@@ -130,6 +130,10 @@ impl Drop for Process {
     }
 }
 
-fn free_port() -> Result<u16> {
+/// A port that nobody has now.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }

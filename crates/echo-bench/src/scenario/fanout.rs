@@ -70,7 +70,7 @@ impl Crowd {
         let data = data::crowd(&FOLLOWERS, &bench.folder)?;
         let backing = bench.backing(&data)?;
         let processes = if bench.shape == Shape::Cluster { 2 } else { 1 };
-        let start = |_| Server::echod(&bench.echod, &data, backing.clone());
+        let start = |_| Server::echod(&bench.echod, &data, backing.clone(), &[]);
         let processes = (0..processes).map(start).collect::<Result<Vec<_>>>()?;
         let token = |person| client::token(&processes[0], person);
         let crowd = Self {

@@ -9,6 +9,8 @@ mod processes;
 mod reads;
 mod scale;
 mod served;
+mod services;
+mod several;
 mod start;
 mod timeline;
 mod uploads;
@@ -44,6 +46,8 @@ pub(crate) enum Scenario {
     Fanout,
     /// Two processes, beside one that does the same
     Processes,
+    /// Five processes, one for each role, beside one that does everything
+    Services,
     /// Work and memory of home timelines by pull, by push and as Echo has them: a simulation
     Timeline,
 }
@@ -66,7 +70,7 @@ impl Scenario {
                 Self::Fanout,
                 Self::Timeline,
             ],
-            Shape::Cluster => &[Self::Reads, Self::Mixed, Self::Fanout, Self::Processes],
+            Shape::Cluster => &[Self::Reads, Self::Mixed, Self::Start, Self::Fanout, Self::Processes, Self::Services],
         }
     }
 
@@ -91,6 +95,7 @@ impl Scenario {
             Self::Start => start::run(bench),
             Self::Fanout => fanout::run(bench),
             Self::Processes => processes::run(bench),
+            Self::Services => services::run(bench),
             Self::Timeline => timeline::run(),
         }
     }

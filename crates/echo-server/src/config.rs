@@ -309,6 +309,11 @@ impl FromStr for InternalAddr {
     }
 }
 
+/// Empty is unset, also as a flag.
+fn set(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,7 @@ use echo_peers::ServiceToken;
 
 use crate::roles::{Role, Roles};
 
-use super::{Secret, Url};
+use super::{Secret, Url, set};
 
 /// Several processes, and what they share.
 #[derive(Debug, Clone, Args)]
@@ -48,17 +48,17 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Where the records are, unless they are in the data folder. Empty is unset, as compose files have it.
     pub(crate) fn mongodb_uri(&self) -> Option<&str> {
-        set(self.mongodb_uri.as_ref())
+        set(self.mongodb_uri.as_ref().map(Secret::expose))
     }
 
     pub(crate) fn redis_url(&self) -> Option<&str> {
-        set(self.redis_url.as_ref())
+        set(self.redis_url.as_ref().map(Secret::expose))
     }
 
     /// # Errors
     /// When it could be guessed.
     pub(crate) fn service_token(&self) -> Result<Option<ServiceToken>> {
-        let token = set(self.service_token.as_ref()).map(ServiceToken::new).transpose();
+        let token = set(self.service_token.as_ref().map(Secret::expose)).map(ServiceToken::new).transpose();
         token.context("SERVICE_TOKEN (try `openssl rand -hex 32`)")
     }
 
@@ -114,8 +114,4 @@ impl Cluster {
         }
         self.roles.peers().try_for_each(|role| self.peer(role).map(drop))
     }
-}
-
-fn set(value: Option<&Secret>) -> Option<&str> {
-    value.map(Secret::expose).filter(|value| !value.is_empty())
 }

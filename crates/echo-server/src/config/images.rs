@@ -3,7 +3,7 @@
 use anyhow::{Result, bail, ensure};
 use clap::Args;
 
-use super::{Secret, Url};
+use super::{Secret, Url, set};
 
 /// Where images are.
 #[derive(Debug, Clone, Args)]
@@ -186,11 +186,6 @@ fn role() -> Vec<(&'static str, String)> {
     #[expect(clippy::disallowed_methods, reason = "this is config.rs")]
     let told = |name| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| (name, value));
     ROLE.into_iter().filter_map(told).collect()
-}
-
-/// Empty is unset, as compose files have it.
-fn set(value: Option<&str>) -> Option<&str> {
-    value.filter(|value| !value.is_empty())
 }
 
 fn needed<'a>(group: &str, setting: &str, value: Option<&'a str>) -> Result<&'a str> {

@@ -78,8 +78,8 @@ impl Peer {
     const CONNECT: Duration = Duration::from_secs(1);
     /// How long calls may take that nobody waits for.
     const UNHURRIED: Duration = Duration::from_secs(20);
-    /// Shorter than the neighbour keeps a connection that is not used.
-    const IDLE: Duration = Duration::from_secs(15);
+    /// Shorter than a neighbour goes on before it stops, where `STOP_DELAY` is as in what is shipped.
+    const IDLE: Duration = Duration::from_secs(3);
     const IDLE_CONNECTIONS: usize = 128;
     /// The longest answer, in bytes, but for blobs.
     const LONGEST: usize = 16 << 20;

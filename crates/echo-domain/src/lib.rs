@@ -25,6 +25,7 @@ pub mod limits;
 #[cfg(feature = "contract")]
 pub mod limits_contract;
 pub mod media;
+pub mod metric;
 #[cfg(feature = "contract")]
 pub mod outbox_contract;
 mod page;

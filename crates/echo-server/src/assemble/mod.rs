@@ -25,7 +25,7 @@ use echo_http::{
     Areas, BodyRoom, Bounds, Callers, Cursors, FrontPage, Idempotency, Leaving, Links, NewIds, OperationsApi,
     PublicKey, PublicKeys, ReadyPosts, Surroundings,
 };
-use metrics_exporter_prometheus::PrometheusHandle;
+use echo_telemetry::Metrics;
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
@@ -109,7 +109,7 @@ struct Background {
     auth: Option<Arc<AuthService>>,
     media: Option<Arc<MediaKeeper>>,
     idempotency: Idempotency,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
 }
 
 /// Brings the database of an older Echo up to date, unless that is off or nothing is to change. The caller serves the
@@ -207,7 +207,7 @@ pub(crate) fn echo(
     mut base: Base,
     public_url: &str,
     leaving: watch::Receiver<bool>,
-    metrics: PrometheusHandle,
+    metrics: Metrics,
 ) -> Result<Echo> {
     let roles = base.roles;
     let front = Front::new(&base, Blobs::links(settings, public_url)?, public_url);
@@ -355,13 +355,13 @@ fn keys(settings: &Settings, data: &DataDir) -> Result<(Keys, Arc<dyn AccessToke
 }
 
 /// What only the inside may see.
-fn internal(metrics: PrometheusHandle) -> Router {
+fn internal(metrics: Metrics) -> Router {
     Router::new().route("/metrics", get(async move || metrics.render())).route("/healthz", get(async || "ok"))
 }
 
-async fn keep_metrics_small(metrics: PrometheusHandle, mut stop: watch::Receiver<bool>) {
+async fn keep_metrics_small(metrics: Metrics, mut stop: watch::Receiver<bool>) {
     while !*stop.borrow() {
-        metrics.run_upkeep();
+        metrics.tidy();
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(5)) => {}
             _ = stop.changed() => {}

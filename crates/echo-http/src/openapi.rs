@@ -1,14 +1,18 @@
 //! The API's description, generated from the handlers, and its reader.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    io::Read,
+    sync::{Arc, OnceLock},
+};
 
 use axum::{
     body::Bytes,
     extract::{FromRef, State},
-    http::header,
+    http::{HeaderMap, header},
     response::{IntoResponse, Redirect, Response},
 };
 use echo_domain::Error;
+use flate2::read::GzDecoder;
 use utoipa::{
     OpenApi,
     openapi::{
@@ -165,12 +169,33 @@ async fn docs() -> Redirect {
 #[utoipa::path(get, path = "/docs/{file}", tag = "operations",
     params(("file" = String, Path, description = "index.html, to begin with")),
     responses((status = 200, description = "The file")))]
-async fn docs_file(State(Reader(config)): State<Reader>, ApiPath(file): ApiPath<String>) -> ApiResult<Response> {
+async fn docs_file(
+    State(Reader(config)): State<Reader>,
+    ApiPath(file): ApiPath<String>,
+    wanted: HeaderMap,
+) -> ApiResult<Response> {
     let found = utoipa_swagger_ui::serve(&file, config).map_err(|error| Error::internal(error.to_string()))?;
     let file = found.ok_or_else(|| Error::not_found("page_not_found", "There is no such page; see /docs"))?;
-    let headers =
-        [(header::CONTENT_TYPE, file.content_type.as_str()), (header::CONTENT_SECURITY_POLICY, OWN_HOST_ONLY)];
-    Ok((headers, file.bytes.into_owned()).into_response())
+    let headers = [
+        (header::CONTENT_TYPE, file.content_type.as_str()),
+        (header::CONTENT_SECURITY_POLICY, OWN_HOST_ONLY),
+        (header::VARY, header::ACCEPT_ENCODING.as_str()),
+    ];
+    if !file.gzpipped {
+        return Ok((headers, file.bytes.into_owned()).into_response());
+    }
+    if takes_gzip(&wanted) {
+        return Ok((headers, [(header::CONTENT_ENCODING, "gzip")], file.bytes.into_owned()).into_response());
+    }
+    let mut whole = Vec::new();
+    GzDecoder::new(&*file.bytes).read_to_end(&mut whole).map_err(Error::internal)?;
+    Ok((headers, whole).into_response())
+}
+
+/// As every browser does. Whoever says so with a quality of its own gets it as it is.
+fn takes_gzip(wanted: &HeaderMap) -> bool {
+    let encodings = wanted.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    encodings.flat_map(|value| value.split(',')).any(|encoding| encoding.trim().eq_ignore_ascii_case("gzip"))
 }
 
 /// The reader loads nothing from another host. It styles itself as it runs.

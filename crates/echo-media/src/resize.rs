@@ -2,8 +2,9 @@
 
 use echo_domain::{Error, Result};
 use fast_image_resize::{
-    MulDiv, PixelType, ResizeOptions, Resizer,
-    images::{Image, ImageRef},
+    MulDiv, PixelTrait, ResizeOptions, Resizer,
+    images::{TypedImage, TypedImageRef},
+    pixels::{U8x3, U8x4},
 };
 use image::{DynamicImage, RgbImage, RgbaImage};
 
@@ -36,32 +37,42 @@ pub(crate) fn square(picture: Picture, side: u32) -> Result<DynamicImage> {
 fn shrink(mut picture: Picture, size: (u32, u32), options: ResizeOptions) -> Result<DynamicImage> {
     let (width, height) = (picture.pixels.width(), picture.pixels.height());
     if let DynamicImage::ImageRgba8(pixels) = &mut picture.pixels {
-        let mut pixels = Image::from_slice_u8(width, height, pixels, PixelType::U8x4).map_err(Error::internal)?;
-        MulDiv::new().multiply_alpha_inplace(&mut pixels).map_err(Error::internal)?;
+        let mut pixels = TypedImage::<U8x4>::from_buffer(width, height, pixels).map_err(Error::internal)?;
+        MulDiv::new().multiply_alpha_inplace_typed(&mut pixels).map_err(Error::internal)?;
     }
     let size = turn::size(picture.orientation, size);
     let mut pixels = resize(&picture.pixels, size, &options.use_alpha(false))?;
     if let DynamicImage::ImageRgba8(pixels) = &mut pixels {
-        let mut pixels = Image::from_slice_u8(size.0, size.1, pixels, PixelType::U8x4).map_err(Error::internal)?;
-        MulDiv::new().divide_alpha_inplace(&mut pixels).map_err(Error::internal)?;
+        let mut pixels = TypedImage::<U8x4>::from_buffer(size.0, size.1, pixels).map_err(Error::internal)?;
+        MulDiv::new().divide_alpha_inplace_typed(&mut pixels).map_err(Error::internal)?;
     }
     pixels.apply_orientation(picture.orientation);
     Ok(pixels)
 }
 
 fn resize(image: &DynamicImage, (width, height): (u32, u32), options: &ResizeOptions) -> Result<DynamicImage> {
-    let alpha = image.color().has_alpha();
-    let kind = if alpha { PixelType::U8x4 } else { PixelType::U8x3 };
-    let source = ImageRef::new(image.width(), image.height(), image.as_bytes(), kind).map_err(Error::internal)?;
-    let mut resized = Image::new(width, height, kind);
-    Resizer::new().resize(&source, &mut resized, options).map_err(Error::internal)?;
-    let pixels = resized.into_vec();
-    let resized = if alpha {
-        RgbaImage::from_raw(width, height, pixels).map(DynamicImage::from)
-    } else {
-        RgbImage::from_raw(width, height, pixels).map(DynamicImage::from)
-    };
-    resized.ok_or_else(|| Error::internal("a resized image is not of the size asked for"))
+    if image.color().has_alpha() {
+        let mut resized = RgbaImage::new(width, height);
+        resize_into::<U8x4>(image, (width, height), &mut resized, options)?;
+        return Ok(resized.into());
+    }
+    let mut resized = RgbImage::new(width, height);
+    resize_into::<U8x3>(image, (width, height), &mut resized, options)?;
+    Ok(resized.into())
+}
+
+/// With the kind of pixels as a type: left to choose at run time, the resizer is compiled for each kind that it knows, which
+/// is megabytes of program.
+fn resize_into<P: PixelTrait>(
+    image: &DynamicImage,
+    (width, height): (u32, u32),
+    resized: &mut [u8],
+    options: &ResizeOptions,
+) -> Result<()> {
+    let source =
+        TypedImageRef::<P>::from_buffer(image.width(), image.height(), image.as_bytes()).map_err(Error::internal)?;
+    let mut resized = TypedImage::<P>::from_buffer(width, height, resized).map_err(Error::internal)?;
+    Resizer::new().resize_typed(&source, &mut resized, options).map_err(Error::internal)
 }
 
 #[cfg(test)]

@@ -117,3 +117,20 @@ async fn the_reader_loads_nothing_from_another_host() {
         app.anonymous().call(Method::GET, &path).await.expect(200);
     }
 }
+
+#[tokio::test]
+async fn the_reader_is_sent_compressed_to_those_who_can_read_it_so() {
+    let app = TestApp::start().await;
+
+    let plain = app.anonymous().get("/docs/swagger-ui.css").await.expect(200);
+    let compressed =
+        app.anonymous().get("/docs/swagger-ui.css").header("accept-encoding", "br, gzip").await.expect(200);
+
+    assert_eq!((plain.header("content-encoding"), compressed.header("content-encoding")), ("", "gzip"));
+    assert!(plain.header("vary").contains("accept-encoding"), "{:?}", plain.headers);
+    assert!(plain.body.starts_with(b".swagger-ui"));
+    // RFC 1952 §2.3: it begins with these two, and ends with how long the whole is.
+    assert!(compressed.body.starts_with(&[0x1f, 0x8b]));
+    let length = u32::try_from(plain.body.len()).unwrap().to_le_bytes();
+    assert!(compressed.body.ends_with(&length) && compressed.body.len() < plain.body.len() / 2);
+}

@@ -1,79 +1,115 @@
-"""Draws chart.svg of a run's folder: requests, latency, CPU and memory over time, one under another."""
+"""Draws what a run's figures were over time, one under another: chart.svg as k6 saw it, server.svg as Prometheus did."""
 
 import csv
-import gzip
 from collections import defaultdict
+from html import escape
 
-WIDTH, HEIGHT, LEFT, GAP = 900, 130, 70, 50
-FONT = 'font-family="sans-serif" font-size="12" fill="#444"'
+import result
+
+WIDTH, HEIGHT, LEFT, GAP = 900, 130, 70, 60
+FONT = 'font-family="sans-serif" font-size="12"'
+COLOURS = ("#2563eb", "#dc2626", "#16a34a", "#9333ea", "#ea580c", "#0891b2", "#ca8a04", "#db2777")
+GREY = "#444"
 
 
-def draw(folder, scenario):
-    """Needs k6's points.csv.gz and the sampler's samples.csv there."""
-    panels = [*requests(folder / "points.csv.gz"), *samples(folder / "samples.csv")]
-    seconds = [second for _, _, line in panels for second, _ in line]
-    if not seconds:
-        return
-    span = (min(seconds), max(max(seconds), min(seconds) + 1))
-    height = 55 + len(panels) * (HEIGHT + GAP)
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH + LEFT + 20} {height}">',
-        '<rect width="100%" height="100%" fill="white"/>',
-        f'<text x="{LEFT}" y="22" {FONT} font-weight="bold">{scenario}: {span[1] - span[0]:.0f} s</text>',
-    ]
-    for place, panel in enumerate(panels):
-        parts += draw_panel(60 + place * (HEIGHT + GAP), span, *panel)
-    for share in (0, 0.25, 0.5, 0.75, 1):
-        at, label = LEFT + share * WIDTH, f"{share * (span[1] - span[0]):.0f} s"
-        parts.append(f'<text x="{at}" y="{height - 15}" {FONT} text-anchor="middle">{label}</text>')
-    (folder / "chart.svg").write_text("\n".join([*parts, "</svg>"]) + "\n")
+def draw_run(folder, title):
+    """Needs k6's points.csv.gz and samples.csv there. A panel is its title and its lines; a line has points by its name."""
+    draw(folder / "chart.svg", title, [*requests(folder / "points.csv.gz"), *samples(folder / "samples.csv")])
+    if (folder / "server.csv").exists():
+        draw(folder / "server.svg", f"{title}, by the server", server(folder / "server.csv"))
 
 
 def requests(path):
     """Requests per second, those that failed, and the 95th percentile of their time in ms, second by second."""
     counts, failures, times = defaultdict(int), defaultdict(int), defaultdict(list)
-    with gzip.open(path, "rt", newline="") as file:
-        for row in csv.DictReader(file):
-            second, value = int(row["timestamp"]), float(row["metric_value"])
-            if row["metric_name"] == "http_reqs":
+    for row in result.points(path):
+        second, value = int(row["timestamp"]), float(row["metric_value"])
+        match row["metric_name"]:
+            case "http_reqs":
                 counts[second] += int(value)
-            elif row["metric_name"] == "http_req_failed":
+            case "http_req_failed":
                 failures[second] += int(value)
-            elif row["metric_name"] == "http_req_duration":
+            case "http_req_duration":
                 times[second].append(value)
     # A second without a request is a zero, too.
     whole = range(min(counts, default=0), max(counts, default=-1) + 1)
     return [
-        ("requests per second", "#2563eb", [(s, counts[s]) for s in whole]),
-        ("failed requests per second", "#dc2626", [(s, failures[s]) for s in whole]),
-        ("95 % of the requests took at most, in ms", "#9333ea", [(s, p95(times[s])) for s in sorted(times)]),
+        ("requests per second", {"": [(s, counts[s]) for s in whole]}),
+        ("failed requests per second", {"": [(s, failures[s]) for s in whole]}),
+        (
+            "95 % of the requests took at most, in ms",
+            {"": [(s, result.percentile(sorted(times[s]), 95)) for s in sorted(times)]},
+        ),
     ]
-
-
-def p95(values):
-    return sorted(values)[(len(values) * 95 - 1) // 100]
 
 
 def samples(path):
+    cpu, memory = defaultdict(list), defaultdict(list)
     with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    line = lambda name: [(float(row["time"]), float(row[name])) for row in rows]
-    return [
-        ("CPU of the server, in % of one core", "#ea580c", line("cpu_percent")),
-        ("memory of the server (RSS), in MiB", "#16a34a", line("rss_mib")),
-    ]
+        for row in csv.DictReader(file):
+            cpu[row["process"]].append((float(row["time"]), float(row["cpu_percent"])))
+            memory[row["process"]].append((float(row["time"]), float(row["rss_mib"])))
+    return [("processor time of Echo, in % of one core", cpu), ("memory of Echo (RSS), in MiB", memory)]
 
 
-def draw_panel(top, span, title, colour, line):
+def server(path):
+    panels = defaultdict(lambda: defaultdict(list))
+    with open(path, newline="") as file:
+        for row in csv.DictReader(file):
+            panels[row["figure"]][row["of"]].append((float(row["time"]), float(row["value"])))
+    return list(panels.items())
+
+
+def draw(path, title, panels):
+    seconds = [second for _, lines in panels for line in lines.values() for second, _ in line]
+    if not seconds:
+        return
+    span = (min(seconds), max(max(seconds), min(seconds) + 1))
+    height = 55 + len(panels) * (HEIGHT + GAP)
+    parts = [text(LEFT, 22, f"{title}: {span[1] - span[0]:.0f} s", weight="bold")]
+    for place, (panel, lines) in enumerate(panels):
+        parts += draw_panel(70 + place * (HEIGHT + GAP), span, panel, lines)
+    for share in (0, 0.25, 0.5, 0.75, 1):
+        parts.append(text(LEFT + share * WIDTH, height - 12, f"{share * (span[1] - span[0]):.0f} s", anchor="middle"))
+    path.write_text(svg(WIDTH + LEFT + 20, height, parts))
+
+
+def draw_panel(top, span, title, lines):
+    """Of many lines, those that come highest."""
     start, end = span
-    peak = max((value for _, value in line), default=0)
+    drawn = sorted(lines, key=lambda name: -highest(lines[name]))[: len(COLOURS)]
+    peak = max(highest(lines[name]) for name in drawn)
     most = peak or 1
     x = lambda second: LEFT + (second - start) / (end - start) * WIDTH
     y = lambda value: top + HEIGHT * (1 - value / most)
-    points = " ".join(f"{x(second):.1f},{y(value):.1f}" for second, value in line)
-    yield f'<text x="{LEFT}" y="{top - 8}" {FONT}>{title}; at most {peak:,.0f}</text>'
+    left_out = f"; {len(lines) - len(drawn)} lower ones are not drawn" if len(lines) > len(drawn) else ""
+    yield text(LEFT, top - 24, f"{title}; at most {peak:,.4g}{left_out}")
+    if any(drawn):
+        yield legend(top - 8, drawn)
     for share in (0, 0.5, 1):
-        at, label = y(most * share), f"{most * share:,.4g}"
-        yield f'<line x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{at}" y2="{at}" stroke="#ddd"/>'
-        yield f'<text x="{LEFT - 8}" y="{at + 4}" {FONT} text-anchor="end">{label}</text>'
-    yield f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
+        yield f'<line x1="{LEFT}" x2="{LEFT + WIDTH}" y1="{y(most * share)}" y2="{y(most * share)}" stroke="#ddd"/>'
+        yield text(LEFT - 8, y(most * share) + 4, f"{most * share:,.4g}", anchor="end")
+    for name, colour in zip(drawn, COLOURS):
+        points = " ".join(f"{x(second):.1f},{y(value):.1f}" for second, value in lines[name])
+        yield f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
+
+
+def highest(line):
+    return max((value for _, value in line), default=0)
+
+
+def legend(y, names):
+    spans = (f'<tspan fill="{colour}">{escape(name)}  </tspan>' for name, colour in zip(names, COLOURS))
+    return f'<text x="{LEFT}" y="{y}" {FONT} xml:space="preserve">{"".join(spans)}</text>'
+
+
+def text(x, y, words, anchor="start", weight="normal", colour=GREY):
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" {FONT} fill="{colour}" text-anchor="{anchor}" '
+        f'font-weight="{weight}">{escape(words)}</text>'
+    )
+
+
+def svg(width, height, parts):
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">'
+    return "\n".join((head, '<rect width="100%" height="100%" fill="white"/>', *parts, "</svg>")) + "\n"

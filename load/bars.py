@@ -5,14 +5,16 @@ import math
 from chart import COLOURS, LEFT, WIDTH, svg, text
 from sets import number
 
-ROW, BAR, RIGHT = 22, 10, 210
+ROW, SWATCH = 22, 10
+# Beside the longest line, for its figures.
+RIGHT = 150
 
 
 def draw(sets):
-    """An image as SVG, in shades of one colour for each set: to the median, to p95, to p99, of the median run of each."""
+    """An image as SVG, with a colour for each set. Each time is the median of those of the runs."""
     classes = [name for name in sets[0].classes if all(name in it.classes for it in sets)]
-    axis = Axis([it.time(name, 99).median for it in sets for name in classes])
-    parts = [text(LEFT, 22, "half, 95 % and 99 % of the requests took at most, in ms", weight="bold")]
+    axis = Axis([it.time(name, share).median for it in sets for name in classes for share in (50, 99)])
+    parts = [text(LEFT, 22, "half / 95 % / 99 % of the requests took at most, in ms", weight="bold")]
     top = 50
     for place, it in enumerate(sets):
         parts += swatch(top + place * ROW, COLOURS[place], headline(it))
@@ -20,7 +22,7 @@ def draw(sets):
     bottom = top + len(classes) * (len(sets) * ROW + ROW)
     parts += axis.draw(top, bottom)
     for name in classes:
-        parts.append(text(LEFT - 10, top + 14 + (len(sets) - 1) * ROW / 2, name, anchor="end"))
+        parts.append(text(LEFT - 10, top + 4 + len(sets) * ROW / 2, name, anchor="end"))
         for place, it in enumerate(sets):
             parts += bar(axis, top + place * ROW, COLOURS[place], [it.time(name, share).median for share in (50, 95, 99)])
         top += len(sets) * ROW + ROW
@@ -31,32 +33,32 @@ def draw(sets):
 class Axis:
     """Milliseconds from left to right, ten times as many in equal steps."""
 
-    def __init__(self, longest):
-        self.most = max(1, math.ceil(math.log10(max(longest, default=10))))
+    def __init__(self, times):
+        self.first = math.floor(math.log10(min(times)))
+        self.last = max(self.first + 1, math.ceil(math.log10(max(times))))
 
     def x(self, ms):
-        return LEFT + (WIDTH - RIGHT) * (math.log10(max(ms, 0.1)) + 1) / (self.most + 1)
+        return LEFT + (WIDTH - RIGHT) * (math.log10(ms) - self.first) / (self.last - self.first)
 
     def draw(self, top, bottom):
-        for power in range(-1, self.most + 1):
+        for power in range(self.first, self.last + 1):
             at = self.x(10**power)
             yield f'<line x1="{at:.1f}" x2="{at:.1f}" y1="{top}" y2="{bottom}" stroke="#ddd"/>'
             yield text(at, bottom + 16, f"{10**power:,g}", anchor="middle")
 
 
 def bar(axis, top, colour, times):
-    start = axis.x(0)
-    for time, opacity in zip(times, (1, 0.55, 0.25)):
-        yield (
-            f'<rect x="{start:.1f}" y="{top + 5}" width="{axis.x(time) - start:.1f}" height="{BAR}" '
-            f'fill="{colour}" fill-opacity="{opacity}"/>'
-        )
-        start = axis.x(time)
-    yield text(start + 8, top + 14, " / ".join(map(number, times)))
+    """A dot at the median, a thick line to p95, a thin one to p99."""
+    half, most, nearly_all = map(axis.x, times)
+    y = top + ROW / 2
+    for end, width in ((nearly_all, 2), (most, 7)):
+        yield f'<line x1="{half:.1f}" x2="{end:.1f}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="{width}"/>'
+    yield f'<circle cx="{half:.1f}" cy="{y}" r="6" fill="{colour}"/>'
+    yield text(nearly_all + 8, y + 4, " / ".join(map(number, times)))
 
 
 def swatch(top, colour, words):
-    yield f'<rect x="{LEFT}" y="{top}" width="{BAR}" height="{BAR}" fill="{colour}"/>'
+    yield f'<rect x="{LEFT}" y="{top}" width="{SWATCH}" height="{SWATCH}" fill="{colour}"/>'
     yield text(LEFT + 18, top + 10, words)
 
 

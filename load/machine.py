@@ -30,7 +30,8 @@ def describe(scenario, shape, setting, programs):
         "CPU": field("/proc/cpuinfo", "model name"),
         "memory": field("/proc/meminfo", "MemTotal"),
         "kernel": " ".join((os.uname().sysname, os.uname().release, os.uname().machine)),
-        **{name: version(path) for name, path in programs.items() if path and name != "echod"},
+        **{name: version(path) for name, path in programs.items() if path and name not in ("echod", "mongod")},
+        **({"mongod": mongod(programs["mongod"])} if programs["mongod"] else {}),
         "echod": f"{version(programs['echod'])}, {digest(programs['echod'])}, {programs['echod']}",
         "commit": f"{said('git', 'rev-parse', 'HEAD')}{changed}",
         "time": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC",
@@ -53,9 +54,15 @@ def differences(a, b, may_differ=PASSING + COMPARED):
 
 
 def version(path):
-    """As the program tells it. One that stands in for MongoDB does not tell that of MongoDB."""
-    told = next(filter(None, (said(path, how) for how in ("--version", "version", "-v"))), "a version that it does not tell")
-    return f"{Path(path).name}: {told}"
+    """As the program tells it."""
+    told = next(filter(None, (said(path, how) for how in ("--version", "version", "-v"))), None)
+    return told or f"{Path(path).name}, which does not tell its version"
+
+
+def mongod(path):
+    """MongoDB's own server begins so; any other stands in for it."""
+    told = version(path)
+    return told if told.startswith("db version") else f"{told} and stands in for MongoDB"
 
 
 def said(*command):

@@ -18,7 +18,7 @@ from shape import ROOT
 # What there is to see over time. A figure that this shape of Echo does not have is left out.
 FIGURES = {
     "requests per second": "sum by (method, route) (rate(echo_http_request_seconds_count[5s]))",
-    "failed requests per second": 'sum by (method, route) (rate(echo_http_request_seconds_count{status=~"5.."}[5s]))',
+    "requests answered with 5xx per second": 'sum by (method, route) (rate(echo_http_request_seconds_count{status=~"5.."}[5s]))',
     "95 % of the requests took at most, in ms":
         "1000 * histogram_quantile(0.95, sum by (le, method, route) (rate(echo_http_request_seconds_bucket[5s])))",
     "requests at once": "sum by (instance) (echo_http_requests_in_flight)",
@@ -41,7 +41,7 @@ FIGURES = {
     "passwords that wait": "sum by (instance) (echo_password_queue)",
 }
 REQUESTS = "sum by (method, route) (echo_http_request_seconds_count)"
-FAILED = 'sum by (method, route) (echo_http_request_seconds_count{status=~"5.."})'
+OF_5XX = 'sum by (method, route) (echo_http_request_seconds_count{status=~"5.."})'
 TOOK = "1000 * histogram_quantile({share}, sum by (le, method, route) (echo_http_request_seconds_bucket))"
 # Of this many points the lines of a chart are made.
 POINTS = 1000
@@ -125,10 +125,10 @@ class Prometheus:
                         yield float(at), figure, label(series), float(value)
 
     def routes(self):
-        """For each route, how many requests there were, how many failed, and what they took by the server's clock."""
-        routes = {name: {"requests": int(value), "failed": 0} for name, value in self.each(REQUESTS)}
-        for name, value in self.each(FAILED):
-            routes[name]["failed"] = int(value)
+        """For each route, how many requests there were, how many got a 5xx, and what they took by the server's clock."""
+        routes = {name: {"requests": int(value), "status_5xx": 0} for name, value in self.each(REQUESTS)}
+        for name, value in self.each(OF_5XX):
+            routes[name]["status_5xx"] = int(value)
         for share in (0.5, 0.95, 0.99):
             for name, value in self.each(TOOK.format(share=share)):
                 routes[name][f"p{share * 100:.0f}_ms"] = round(value, 2)

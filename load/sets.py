@@ -73,7 +73,8 @@ def load(folder):
     folder = Path(folder)
     results = sorted(folder.glob("*/result.json"), key=lambda path: int(path.parent.name))
     if not results or not (folder / "machine.txt").exists():
-        sys.exit(f"{folder} has no results: load/run makes them, with --to {folder}")
+        print(f"{folder} has no results: load/run makes them, with --to {folder}", file=sys.stderr)
+        sys.exit(2)
     return Set(folder, machine.read(folder / "machine.txt"), [json.loads(path.read_text()) for path in results])
 
 

@@ -19,9 +19,9 @@ check:
 quick:
     ./scripts/test quick
 
-# A k6 scenario against a fresh, seeded server: smoke, load, stress, spike or soak
-load scenario:
-    ./load/run {{scenario}}
+# A k6 scenario against a fresh, seeded server: smoke, load, stress, spike or soak; `just load load --shape services`
+load scenario *more:
+    ./load/run {{scenario}} {{more}}
 
 # Lay the code out as it should be
 fmt:

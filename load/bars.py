@@ -2,6 +2,7 @@
 
 import math
 
+import machine
 from chart import COLOURS, LEFT, WIDTH, svg, text
 from sets import number
 
@@ -69,11 +70,5 @@ def headline(it):
 
 
 def footer(sets):
-    """How to make it again, and on what it was made."""
-    ran_on = sets[0].machine
-    stands_in = sorted({it.machine["mongod"] for it in sets if "mongod" in it.machine})
-    return [
-        *(it.command() for it in sets),
-        f"{ran_on['cores']} cores, {ran_on['CPU']}, {ran_on['memory']}, {ran_on['kernel']}, k6 on the same; {ran_on['time']}",
-        f"{ran_on['echod'].partition(',')[0]}, commit {ran_on['commit'][:12]}" + "".join(f", {it}" for it in stands_in),
-    ]
+    """How to make it again, and what the last of them ran on, which may stand on more than the others."""
+    return [*(machine.command(it.machine, len(it.runs)) for it in sets), *machine.ran_on(sets[-1].machine)]

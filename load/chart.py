@@ -12,11 +12,11 @@ COLOURS = ("#2563eb", "#dc2626", "#16a34a", "#9333ea", "#ea580c", "#0891b2", "#c
 GREY = "#444"
 
 
-def draw_run(folder, title):
+def draw_run(folder, title, foot):
     """Needs k6's points.csv.gz and samples.csv there. A panel is its title and its lines; a line has points by its name."""
-    draw(folder / "chart.svg", title, [*requests(folder / "points.csv.gz"), *samples(folder / "samples.csv")])
+    draw(folder / "chart.svg", title, [*requests(folder / "points.csv.gz"), *samples(folder / "samples.csv")], foot)
     if (folder / "server.csv").exists():
-        draw(folder / "server.svg", f"{title}, by the server", server(folder / "server.csv"))
+        draw(folder / "server.svg", f"{title}, by the server", server(folder / "server.csv"), foot)
 
 
 def requests(path):
@@ -60,7 +60,7 @@ def server(path):
     return list(panels.items())
 
 
-def draw(path, title, panels):
+def draw(path, title, panels, foot):
     seconds = [second for _, lines in panels for line in lines.values() for second, _ in line]
     if not seconds:
         return
@@ -71,7 +71,8 @@ def draw(path, title, panels):
         parts += draw_panel(70 + place * (HEIGHT + GAP), span, panel, lines)
     for share in (0, 0.25, 0.5, 0.75, 1):
         parts.append(text(LEFT + share * WIDTH, height - 12, f"{share * (span[1] - span[0]):.0f} s", anchor="middle"))
-    path.write_text(svg(WIDTH + LEFT + 20, height, parts))
+    parts += [text(LEFT, height + 12 + place * 18, line) for place, line in enumerate(foot)]
+    path.write_text(svg(WIDTH + LEFT + 20, height + 5 + len(foot) * 18, parts))
 
 
 def draw_panel(top, span, title, lines):

@@ -48,6 +48,26 @@ def read(path):
     return dict(line.split(maxsplit=1) for line in path.read_text().splitlines())
 
 
+def command(lines, n_runs):
+    """What makes a set like this one."""
+    people, posts = (part.split()[0] for part in lines["world"].split(", "))
+    given = (("SEED_USERS", people, "1000"), ("SEED_POSTS", posts, "10000"), ("THINK_TIME", lines["think"].split()[0], "1"))
+    environment = "".join(f"{name}={value} " for name, value, default in given if value != default)
+    runs = f" --runs {n_runs}" if n_runs > 1 else ""
+    more = "" if lines["k6-args"] == "none" else f" {lines['k6-args']}"
+    return f"{environment}load/run {lines['scenario'].partition(',')[0]} --shape {lines['shape']}{runs}{more}"
+
+
+def ran_on(lines):
+    """What to say beside figures, in short."""
+    gib = int(lines["memory"].split()[0]) / 1024 / 1024
+    stood_on = [lines["mongod"]] if "mongod" in lines else []
+    return [
+        f"{lines['cores']} cores ({lines['CPU']}), {gib:.0f} GiB, {lines['kernel']}, with k6 on the same; {lines['time']}",
+        ", ".join((lines["echod"].partition(",")[0], f"commit {lines['commit'][:12]}", *stood_on)),
+    ]
+
+
 def differences(a, b, may_differ=PASSING + COMPARED):
     """Names of lines that should be the same, and are not."""
     return [name for name in (a | b) if name not in may_differ and str(a.get(name)) != str(b.get(name))]

@@ -58,16 +58,6 @@ class Set:
         """What so many percent of the requests of a kind took at most, in ms."""
         return Figure([run["classes"][name][f"p{share}_ms"] for run in self.runs])
 
-    def command(self):
-        """What makes a set like this."""
-        scenario, _, _ = self.machine["scenario"].partition(",")
-        users, posts = (part.split()[0] for part in self.machine["world"].split(", "))
-        think = self.machine["think"].split()[0]
-        given = {"SEED_USERS": (users, "1000"), "SEED_POSTS": (posts, "10000"), "THINK_TIME": (think, "1")}
-        environment = "".join(f"{name}={value} " for name, (value, default) in given.items() if value != default)
-        more = "" if self.machine["k6-args"] == "none" else f" {self.machine['k6-args']}"
-        return f"{environment}load/run {scenario} --shape {self.machine['shape']} --runs {len(self.runs)}{more}"
-
 
 def load(folder):
     folder = Path(folder)

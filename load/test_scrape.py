@@ -3,9 +3,10 @@
 import tempfile
 import threading
 import unittest
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from unittest import mock
 
 import scrape
 from shape import Process
@@ -63,6 +64,18 @@ class Scrape(unittest.TestCase):
         at_once = {(of, value) for _, figure, of, value in rows if figure == "requests at once"}
         self.assertEqual(at_once, {("one", 3), ("two", 3)})
         self.assertEqual(alerts, [])
+
+    def test_a_process_that_is_gone_is_noticed(self):
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        log = self.enterContext(open(folder / "log", "w"))
+        going = ExitStack()
+        one = going.enter_context(process("one"))
+
+        with scrape.scraping(scrape.find(), [one], folder, log) as prometheus:
+            going.close()
+
+            with mock.patch.object(scrape, "PATIENCE", 3), self.assertRaisesRegex(SystemExit, "does not reach all of Echo"):
+                prometheus.await_scrape(log.name)
 
     def test_every_question_is_one_that_prometheus_understands(self):
         folder = Path(self.enterContext(tempfile.TemporaryDirectory()))

@@ -31,7 +31,7 @@ def describe(scenario, shape, setting, programs):
         "memory": field("/proc/meminfo", "MemTotal"),
         "kernel": " ".join((os.uname().sysname, os.uname().release, os.uname().machine)),
         **{name: version(path) for name, path in programs.items() if path and name not in ("echod", "mongod")},
-        **({"mongod": mongod(programs["mongod"])} if programs["mongod"] else {}),
+        **({"mongod": mongod(programs["mongod"])} if "mongod" in programs else {}),
         "echod": f"{version(programs['echod'])}, {digest(programs['echod'])}, {programs['echod']}",
         "commit": f"{said('git', 'rev-parse', 'HEAD')}{changed}",
         "time": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC",
@@ -45,13 +45,19 @@ def write(path, lines):
 
 
 def read(path):
-    return dict(line.split(maxsplit=1) for line in path.read_text().splitlines())
+    parts = (line.partition(" ") for line in path.read_text().splitlines())
+    return {name: value.strip() for name, _, value in parts}
 
 
 def command(lines, n_runs):
     """What makes a set like this one."""
     people, posts = (part.split()[0] for part in lines["world"].split(", "))
-    given = (("SEED_USERS", people, "1000"), ("SEED_POSTS", posts, "10000"), ("THINK_TIME", lines["think"].split()[0], "1"))
+    given = (
+        ("SEED_USERS", people, "1000"),
+        ("SEED_POSTS", posts, "10000"),
+        ("THINK_TIME", lines["think"].split()[0], "1"),
+        ("SOAK_TIME", lines.get("soak", "1h"), "1h"),
+    )
     environment = "".join(f"{name}={value} " for name, value, default in given if value != default)
     runs = f" --runs {n_runs}" if n_runs > 1 else ""
     more = "" if lines["k6-args"] == "none" else f" {lines['k6-args']}"

@@ -19,10 +19,11 @@ class Watch:
         self.thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, failed, *_):
         self.over.set()
         self.thread.join()
-        self.taken = {process.name: self.look(process) for process in self.processes}
+        if not failed:
+            self.taken = {process.name: self.look(process) for process in self.processes}
 
     def look(self, process):
         """What the process took from the beginning of the block to now."""

@@ -21,6 +21,7 @@ COMPARED = ("echod", "commit")
 def describe(scenario, shape, setting, programs):
     """`setting` is what the scenario and its world are made of; `programs` has a path or nothing by each name."""
     changed = " and changes" if said("git", "status", "--porcelain") else ""
+    given = ", beside an echod that was given" if "ECHOD" in os.environ else ""
     scripts = digest(ROOT / "load" / "flow.js", ROOT / "load" / f"{scenario}.js")
     return {
         "scenario": f"{scenario}, {scripts}",
@@ -33,7 +34,7 @@ def describe(scenario, shape, setting, programs):
         **{name: version(path) for name, path in programs.items() if path and name not in ("echod", "mongod")},
         **({"mongod": mongod(programs["mongod"])} if "mongod" in programs else {}),
         "echod": f"{version(programs['echod'])}, {digest(programs['echod'])}, {programs['echod']}",
-        "commit": f"{said('git', 'rev-parse', 'HEAD')}{changed}",
+        "commit": f"{said('git', 'rev-parse', '--short=12', 'HEAD')}{changed}{given}",
         "time": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M:%S} UTC",
         "load": f"{os.getloadavg()[0]:.1f} before it began, of other programs",
         "fsync": f"{fsync():.2f} ms for 4 KiB, the median of 100, in {tempfile.gettempdir()}",
@@ -70,7 +71,7 @@ def ran_on(lines):
     stood_on = [lines["mongod"]] if "mongod" in lines else []
     return [
         f"{lines['cores']} cores ({lines['CPU']}), {gib:.0f} GiB, {lines['kernel']}, with k6 on the same; {lines['time']}",
-        ", ".join((lines["echod"].partition(",")[0], f"commit {lines['commit'][:12]}", *stood_on)),
+        ", ".join((lines["echod"].partition(",")[0], f"commit {lines['commit']}", *stood_on)),
     ]
 
 

@@ -20,7 +20,7 @@ MACHINE = {
     "memory": "8 kB",
     "kernel": "Linux",
     "echod": "echod 0.1.0, 0123456789ab, /bin/echod",
-    "commit": "0123456789abcdef",
+    "commit": "0123456789ab",
     "time": "today",
     "load": "none",
     "fsync": "1 ms",

@@ -51,6 +51,7 @@ mod media_orphans;
 mod media_usage;
 mod migrate;
 mod moving;
+mod observed;
 mod on_mongodb;
 mod openapi;
 mod people;

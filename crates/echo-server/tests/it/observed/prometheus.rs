@@ -6,6 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use reqwest::Url;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -79,7 +80,7 @@ impl Prometheus {
 
     async fn ask(&self, what: &str, parameters: &[(&str, &str)]) -> Value {
         let url = format!("http://127.0.0.1:{}/api/v1/{what}", self.port);
-        let reply = self.http.get(url).query(parameters).send().await.unwrap();
+        let reply = self.http.get(Url::parse_with_params(&url, parameters).unwrap()).send().await.unwrap();
         let mut body: Value = serde_json::from_slice(&reply.bytes().await.unwrap()).unwrap();
         assert!(body["status"] == "success", "{parameters:?}: {body}");
         body["data"].take()

@@ -108,6 +108,24 @@ class Together(unittest.TestCase):
             for used in re.findall(r"uses: (.*)", workflow.read_text()):
                 self.assertRegex(used, r"^[\w/-]+@[0-9a-f]{40} # v[0-9.]+$", workflow.name)
 
+    def test_grafana_knows_how_often_prometheus_asks_and_finds_its_dashboards(self):
+        asks = yaml.safe_load(text("deploy/prometheus/prometheus.yml"))["global"]["scrape_interval"]
+        source = yaml.safe_load(text("deploy/grafana/provisioning/datasources/prometheus.yml"))["datasources"][0]
+        provider = yaml.safe_load(text("deploy/grafana/provisioning/dashboards/echo.yml"))["providers"][0]
+        grafana = yaml.safe_load(text("deploy/compose.cluster.yaml"))["services"]["grafana"]
+
+        self.assertEqual(source["jsonData"]["timeInterval"], asks)
+        self.assertIn(f"./grafana/dashboards:{provider['options']['path']}:ro", grafana["volumes"])
+        home = grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
+        self.assertEqual(home, f"{provider['options']['path']}/overview.json")
+
+    def test_prometheus_keeps_what_the_service_levels_need(self):
+        arguments = yaml.safe_load(text("deploy/compose.cluster.yaml"))["services"]["prometheus"]["command"]
+        kept = next(int(it[1]) for it in (re.fullmatch(r"--storage.tsdb.retention.time=(\d+)d", it) for it in arguments) if it)
+        longest = max(int(days) for days in re.findall(r"\[(\d+)d\]", text("deploy/prometheus/rules/slo.yml")))
+
+        self.assertGreater(kept, longest)
+
     def test_ci_asks_the_mongodb_of_the_cluster(self):
         pattern = r"(mongo:\S+@sha256:\w+)"
 

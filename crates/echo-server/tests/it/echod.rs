@@ -161,6 +161,11 @@ impl OwnServer {
         self.restart();
     }
 
+    /// What it was started with.
+    pub fn setting(&self, name: &str) -> &str {
+        self.settings.iter().find(|(set, _)| set == name).map(|(_, value)| value.as_str()).unwrap()
+    }
+
     pub fn data(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
     }

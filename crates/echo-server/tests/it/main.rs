@@ -52,6 +52,7 @@ mod media_usage;
 mod metrics;
 mod migrate;
 mod moving;
+mod observed;
 mod on_mongodb;
 mod openapi;
 mod people;

@@ -24,11 +24,11 @@ const SETTLED: Duration = Duration::from_secs(20);
 const ROLES: [&str; 5] = ["auth", "users", "posts", "media", "worker"];
 
 /// Five processes or more, and what they stand on.
-struct Services {
+pub struct Services {
     /// By role; the first of each is its only one, unless a story adds others.
     roles: BTreeMap<&'static str, Vec<OwnServer>>,
     /// Where clients find all of them.
-    front: TestApp,
+    pub front: TestApp,
     _nginx: Nginx,
     _stores: Stores,
 }
@@ -57,7 +57,7 @@ struct Ports {
 
 impl Services {
     /// One process for each role. `None`, with a line that says so, when this run's server is given.
-    async fn start() -> Option<Self> {
+    pub async fn start() -> Option<Self> {
         Self::start_with(&[]).await
     }
 
@@ -111,6 +111,12 @@ impl Services {
         }
         let front = TestApp::at(&nginx.address(), Log::default());
         Some(Self { roles, front, _nginx: nginx, _stores: stores })
+    }
+
+    /// The roles, and where each of their processes has its internal listener.
+    pub fn internal(&self) -> impl Iterator<Item = (&'static str, String)> {
+        let all = self.roles.iter().flat_map(|(role, servers)| servers.iter().map(|server| (*role, server)));
+        all.map(|(role, server)| (role, server.setting("INTERNAL_ADDR").to_owned()))
     }
 
     /// The process with this role.

@@ -1,6 +1,6 @@
 //! Long commands that clean up behind them when they are told to stop.
 
-use anyhow::{Result, bail};
+use anyhow::{Error, Result, anyhow};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{Signal, SignalKind, signal},
@@ -8,12 +8,45 @@ use tokio::{
 };
 
 /// Ctrl-C, SIGTERM and a terminal's end, which do not end the process any more, but what it waits for.
-pub(crate) struct Interrupt {
-    runtime: Runtime,
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     /// Not with `nohup`.
     hang_up: Option<Signal>,
+}
+
+impl Signals {
+    /// From here on, in the runtime that this is called in.
+    ///
+    /// # Errors
+    /// When the system has no room for it.
+    pub(crate) fn listen() -> Result<Self> {
+        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let hang_up = (!ignores_hang_up()).then(|| signal(SignalKind::hangup())).transpose()?;
+        Ok(Self { interrupt, terminate, hang_up })
+    }
+
+    /// Waits for the first of them.
+    pub(crate) async fn any(&mut self) -> Error {
+        let hung_up = async {
+            match &mut self.hang_up {
+                Some(signal) => signal.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = hung_up => {}
+        }
+        anyhow!("interrupted")
+    }
+}
+
+/// The same, for work that does not wait but goes on.
+pub(crate) struct Interrupt {
+    runtime: Runtime,
+    signals: Signals,
 }
 
 impl Interrupt {
@@ -24,10 +57,9 @@ impl Interrupt {
     pub(crate) fn listen() -> Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let inside = runtime.enter();
-        let (interrupt, terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let hang_up = (!ignores_hang_up()).then(|| signal(SignalKind::hangup())).transpose()?;
+        let signals = Signals::listen()?;
         drop(inside);
-        Ok(Self { runtime, interrupt, terminate, hang_up })
+        Ok(Self { runtime, signals })
     }
 
     /// Does the work on a thread of its own. That goes on after an interruption, until the process ends: what it works on
@@ -36,18 +68,10 @@ impl Interrupt {
     /// # Errors
     /// Of the work, or that it was interrupted.
     pub(crate) fn or<T: Send + 'static>(mut self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        let hung_up = async {
-            match &mut self.hang_up {
-                Some(signal) => signal.recv().await,
-                None => std::future::pending().await,
-            }
-        };
         let done = self.runtime.block_on(async {
             tokio::select! {
                 done = spawn_blocking(work) => done?,
-                _ = self.interrupt.recv() => bail!("interrupted"),
-                _ = self.terminate.recv() => bail!("interrupted"),
-                _ = hung_up => bail!("interrupted"),
+                interrupted = self.signals.any() => Err(interrupted),
             }
         });
         self.runtime.shutdown_background();

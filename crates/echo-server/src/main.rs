@@ -19,8 +19,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches};
 use commands::{
-    Cli, Command, backup, config::show, doctor, health, import_legacy, media, migrate, mongo, restore, seed, serve,
-    user,
+    Cli, Command, backup, bench, config::show, doctor, health, import_legacy, media, migrate, mongo, restore, seed,
+    serve, user,
 };
 use rustix::{fs::Mode, process::umask};
 
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
             Command::Migrate(asked) => migrate::run(&settings, &asked),
             Command::ImportLegacy(asked) => import_legacy::run(&settings, &asked),
             Command::Mongo { command } => mongo::run(&settings, &command),
+            Command::Bench(asked) => bench::run(settings, &asked),
             Command::Config => show(&settings, &matches),
             Command::Health(asked) => health::run(&settings, &asked),
         }?;

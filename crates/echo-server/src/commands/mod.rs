@@ -1,6 +1,7 @@
 //! What `echod` can be told to do.
 
 pub(crate) mod backup;
+pub(crate) mod bench;
 pub(crate) mod config;
 pub(crate) mod doctor;
 pub(crate) mod health;
@@ -72,6 +73,8 @@ pub(crate) enum Command {
     },
     /// Write a world of demo people, posts and pictures, of any size
     Seed(seed::Seed),
+    /// Measure how many people this box carries, in about a minute, with an Echo of its own
+    Bench(bench::Bench),
     /// Show every setting, where it comes from, and no secret
     Config,
     /// Ask the running server whether it lives, or is ready; exits 1 when it is not

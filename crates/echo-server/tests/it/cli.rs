@@ -44,6 +44,7 @@ fn help_teaches_the_commands_and_the_settings() {
         "doctor",
         "migrate",
         "mongo",
+        "bench",
         "config",
         "health",
         "--data-dir",

@@ -194,7 +194,8 @@ impl OwnServer {
     /// Asks it to end, and waits until it has.
     pub fn stop(&mut self, signal: Signal) -> ExitStatus {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
-        wait(&mut self.child).unwrap_or_else(|| panic!("echod goes on after {signal:?}:\n{}", self.app.log.tail()))
+        wait(&mut self.child, PATIENCE)
+            .unwrap_or_else(|| panic!("echod goes on after {signal:?}:\n{}", self.app.log.tail()))
     }
 
     /// `echod` with these arguments on the same data, until it ends by itself.
@@ -239,18 +240,23 @@ fn await_start(command: &mut Command) -> (Child, String, Log) {
 
 /// Runs it on this input to its end; kills it and fails when that does not come.
 pub fn run(command: &mut Command, input: &str) -> Output {
+    run_within(command, input, PATIENCE)
+}
+
+/// The same, for what may take longer.
+pub fn run_within(command: &mut Command, input: &str, patience: Duration) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // It need not read it.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
-    if wait(&mut child).is_none() {
+    if wait(&mut child, patience).is_none() {
         let _ = child.kill();
         panic!("does not end: {command:?}\n{:?}", child.wait_with_output());
     }
     child.wait_with_output().unwrap()
 }
 
-fn wait(child: &mut Child) -> Option<ExitStatus> {
-    let deadline = Instant::now() + PATIENCE;
+fn wait(child: &mut Child, patience: Duration) -> Option<ExitStatus> {
+    let deadline = Instant::now() + patience;
     while Instant::now() < deadline {
         if let Some(status) = child.try_wait().unwrap() {
             return Some(status);

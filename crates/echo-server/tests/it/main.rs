@@ -32,6 +32,7 @@ mod account_end;
 mod apart;
 mod auth;
 mod backup;
+mod bench;
 mod cli;
 mod cluster;
 mod conventions;

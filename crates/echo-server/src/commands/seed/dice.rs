@@ -2,7 +2,7 @@
 
 /// What a throw is for. Each thing of each kind has dice of its own, so that it is the same whatever else is made.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Kind {
+pub(in crate::commands) enum Kind {
     Person = 1,
     TestUser,
     Follow,
@@ -13,19 +13,20 @@ pub(super) enum Kind {
     Picture,
     Like,
     Comment,
+    Arrival,
 }
 
 /// `SplitMix64` (Steele, Lea and Flood, OOPSLA 2014, doi 10.1145/2660193.2660195), in whole numbers throughout.
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub(in crate::commands) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u32, kind: Kind, number: u64) -> Self {
+    pub(in crate::commands) fn new(seed: u32, kind: Kind, number: u64) -> Self {
         let kind = Self(u64::from(seed) << 8 | kind as u64).next();
         Self(Self(kind ^ number).next())
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(in crate::commands) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
@@ -33,21 +34,21 @@ impl Dice {
     }
 
     /// Any number below `n`, each as likely; 0 when there is none.
-    pub(super) fn below(&mut self, n: u32) -> u32 {
+    pub(in crate::commands) fn below(&mut self, n: u32) -> u32 {
         let scaled = (self.next() >> 32) * u64::from(n);
         u32::try_from(scaled >> 32).expect("it is below n")
     }
 
-    pub(super) fn chance(&mut self, per_mille: u32) -> bool {
+    pub(in crate::commands) fn chance(&mut self, per_mille: u32) -> bool {
         self.below(1000) < per_mille
     }
 
-    pub(super) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+    pub(in crate::commands) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         from[self.below(u32::try_from(from.len()).unwrap_or(u32::MAX)) as usize]
     }
 
     /// A rank below `n`, by Zipf's law: the first is twice as likely as the second, that as the fourth, and so on.
-    pub(super) fn rank(&mut self, n: u32) -> u32 {
+    pub(in crate::commands) fn rank(&mut self, n: u32) -> u32 {
         let octaves = u32::BITS - n.leading_zeros();
         loop {
             let octave = 1 << self.below(octaves);
@@ -60,7 +61,7 @@ impl Dice {
 
     /// How many: mostly few and now and then very many. Twice as many come about `per_mille` as often; never more than
     /// `most`.
-    pub(super) fn many(&mut self, per_mille: u32, most: u32) -> u32 {
+    pub(in crate::commands) fn many(&mut self, per_mille: u32, most: u32) -> u32 {
         let mut octave = 1_u32;
         while octave <= most && self.chance(per_mille) {
             octave *= 2;

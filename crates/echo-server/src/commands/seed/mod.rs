@@ -1,6 +1,6 @@
 //! `echod seed`
 
-mod dice;
+pub(super) mod dice;
 mod pictures;
 mod planter;
 mod progress;
@@ -21,7 +21,7 @@ use planter::{Planted, Planter};
 use world::World;
 
 /// Of every demo person.
-const PASSWORD: &str = "echo-demo-password";
+pub(super) const PASSWORD: &str = "echo-demo-password";
 /// Of every test user, as the first Echo's k6 scripts have it. Nobody could choose it: it is among the commonest.
 const TEST_PASSWORD: &str = "password123";
 
@@ -88,6 +88,11 @@ async fn plant(planter: &Planter, seed: &Seed, data: &DataDir) -> Result<()> {
     let told = summary(&planter.world, &planted, started.elapsed().as_secs_f32(), data);
     say(&(told + &advice(&planter.world, seed.k6, data)))?;
     Ok(())
+}
+
+/// What the person of this number is called, where the seed is the default.
+pub(super) fn username(number: u32) -> String {
+    World { seed: 1, people: 0, posts: 0, until: Timestamp::from_millis(0) }.person(number).username
 }
 
 /// Whether there are accounts, but not the first of this seed.

@@ -4,6 +4,7 @@ mod account;
 mod cached;
 #[cfg(feature = "contract")]
 pub mod contract;
+pub(crate) mod figures;
 mod gate;
 mod lookup;
 #[cfg(feature = "contract")]

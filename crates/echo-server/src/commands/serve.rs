@@ -33,6 +33,8 @@ pub(crate) fn run(settings: Settings) -> Result<()> {
 }
 
 async fn serve(settings: Settings) -> Result<()> {
+    // First: what is made before counts nothing.
+    let metrics = telemetry::metrics()?;
     let data = DataDir::open(&settings.data.data_dir)?;
     let read_only = settings.data.read_only == Switch::On;
     // Records in MongoDB are shared, and so may the folder of images be.
@@ -61,7 +63,7 @@ async fn serve(settings: Settings) -> Result<()> {
     let images = assemble::images(&settings, &data, &base).await?;
     let (leave, leaving) = watch::channel(false);
     let (stop, stopped) = watch::channel(false);
-    let echo = assemble::echo(&settings, images.as_ref(), base, public_url, leaving.clone(), telemetry::metrics()?)?;
+    let echo = assemble::echo(&settings, images.as_ref(), base, public_url, leaving.clone(), metrics)?;
     stop_on_signals(leave, stop, Duration::from_secs(settings.listen.stop_delay.into()))?;
     let (app, inside) = (echo.app.clone(), echo.internal.clone());
     let background = echo.start_background(&stopped);

@@ -1,6 +1,6 @@
 //! What was read from a store, kept in this process until it changes.
 
-pub(crate) mod figures;
+mod figures;
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 

@@ -1,6 +1,6 @@
 //! News of what happened, kept in the same atomic write as the record it is about, and handed to whom it concerns.
 
-pub(crate) mod figures;
+mod figures;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::{Clock, Error, MediaId, PostId, Result, Timestamp, UserId};
+use crate::{Clock, Error, MediaId, PostId, Result, Timestamp, UserId, metric::Declared};
 
 use figures::ConsumerFigures;
 
@@ -100,6 +100,14 @@ pub struct Relay {
 }
 
 impl Relay {
+    /// What is measured of consumers.
+    pub const METRICS: [Declared; 4] = [
+        figures::SECONDS.declared(),
+        figures::LAG.declared(),
+        figures::RETRIES.declared(),
+        figures::SET_ASIDE.declared(),
+    ];
+
     /// Asks the log this often even without news, for what other processes left there.
     const POLL: Duration = Duration::from_secs(1);
     const BATCH: usize = 100;

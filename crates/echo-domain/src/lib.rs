@@ -6,6 +6,7 @@
 
 pub mod auth;
 mod cache;
+mod census;
 mod change;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -38,6 +39,7 @@ pub mod users;
 pub mod workers;
 
 pub use cache::{Cache, CacheFigures, Evictions, Lookups, to_the_end};
+pub use census::Census;
 pub use change::{Alone, Broadcast, Change, Hears, HereToo};
 pub use errand::Errand;
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
@@ -49,29 +51,3 @@ pub use id::{
 pub use page::{Page, PageRequest};
 pub use seal::Sealer;
 pub use time::{Clock, Timestamp};
-
-use metric::Declared;
-
-/// What this crate measures.
-pub static METRICS: [Declared; 20] = [
-    metric::STORE_SECONDS.declared(),
-    cache::figures::HITS.declared(),
-    cache::figures::MISSES.declared(),
-    cache::figures::EVICTIONS.declared(),
-    cache::figures::BYTES.declared(),
-    cache::figures::ENTRIES.declared(),
-    event::figures::SECONDS.declared(),
-    event::figures::LAG.declared(),
-    event::figures::RETRIES.declared(),
-    event::figures::SET_ASIDE.declared(),
-    feed::figures::FRESHNESS.declared(),
-    feed::figures::POSTS.declared(),
-    feed::figures::TIMELINES.declared(),
-    feed::figures::READS.declared(),
-    auth::figures::OPENED.declared(),
-    auth::figures::REFRESHED.declared(),
-    auth::figures::ENDED.declared(),
-    auth::figures::REFUSED.declared(),
-    media::measured::SECONDS.declared(),
-    media::measured::BYTES.declared(),
-];

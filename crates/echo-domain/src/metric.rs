@@ -7,7 +7,6 @@
 mod calls;
 mod spreads;
 
-pub(crate) use calls::STORE_SECONDS;
 pub use calls::{StoreCalls, outcome};
 pub use spreads::Spreads;
 
@@ -80,6 +79,12 @@ impl<const N: usize> Metric<N> {
     pub fn count<V: Into<SharedString>>(&self, values: [V; N]) -> Counter {
         debug_assert!(self.kind == Kind::Counter, "{} counts nothing", self.name);
         metrics::counter!(self.name, self.labelled(values))
+    }
+
+    /// The counter with these labels, if something else counts: it is set to what that has come to, with fractions.
+    pub fn read<V: Into<SharedString>>(&self, values: [V; N]) -> Gauge {
+        debug_assert!(self.kind == Kind::Counter, "{} counts nothing", self.name);
+        metrics::gauge!(self.name, self.labelled(values))
     }
 
     /// The gauge with these labels, to be kept likewise.

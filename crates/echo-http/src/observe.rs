@@ -2,6 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -10,15 +11,19 @@ use axum::{
     http::{HeaderName, HeaderValue, StatusCode},
     response::{IntoResponse, Response},
 };
-use echo_domain::{Errand, Error, RawId};
+use echo_domain::{Errand, Error, RawId, metric::Metric};
 use futures_util::FutureExt;
 use tokio::{sync::Semaphore, task::JoinHandle, time};
 use tracing::{Instrument, Span, field::display};
 
-use crate::{caller::Caller, error::ApiError, extract::NewIds, room::BodyRoom, took::Took};
+use crate::{caller::Caller, error::ApiError, extract::NewIds, room::BodyRoom, shed, took::Took};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
+
+/// Read from [`Bounds::running`], by whoever has that.
+pub static IN_FLIGHT: Metric<0> =
+    Metric::gauge("echo_http_requests_in_flight", [], "Requests that are being answered, until their reply begins.");
 
 /// The id of the request that this task works for.
 pub(crate) fn request_id() -> String {
@@ -33,7 +38,7 @@ pub(crate) fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send +
 /// How much may go on, and for how long.
 pub struct Bounds {
     /// One permit per request that may run; the rest is turned away at once.
-    pub running: Semaphore,
+    pub running: Arc<Semaphore>,
     /// How long a reply may take to begin.
     pub deadline: Duration,
     pub bodies: BodyRoom,
@@ -68,10 +73,11 @@ pub(crate) async fn observe<F: Future<Output = Response>>(
         if status == StatusCode::INTERNAL_SERVER_ERROR {
             tracing::error!(%method, route, user.id = user, "this request failed");
         }
+        // Here, so that the trace is known.
+        seconds.note(&route, &method, status, took);
         let duration_ms = took.as_secs_f64() * 1000.0;
         tracing::debug!(%method, route, status = status.as_u16(), user.id = user, duration_ms, "request answered");
     });
-    seconds.note(&route, &method, status, took);
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
@@ -87,7 +93,7 @@ impl Bounds {
     ) -> Response {
         self.bodies.enter(&mut request);
         let Ok(_running) = self.running.try_acquire() else {
-            return ApiError::Overloaded.into_response();
+            return ApiError::Overloaded { reason: shed::RUNNING }.into_response();
         };
         let reply = AssertUnwindSafe(answer(request)).catch_unwind();
         match time::timeout(self.deadline, reply).await {

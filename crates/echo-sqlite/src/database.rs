@@ -441,7 +441,8 @@ mod tests {
 
         let refused = Database::open(&path, Options::default()).err().unwrap();
 
-        assert!(matches!(refused, OpenError::Newer { found: 99, known: 4, .. }), "{refused}");
+        let newest = u32::try_from(migrations::MIGRATIONS.len()).unwrap();
+        assert!(matches!(refused, OpenError::Newer { found: 99, known, .. } if known == newest), "{refused}");
     }
 
     #[test]

@@ -3,5 +3,5 @@
 mod log;
 mod metrics;
 
+pub use self::metrics::{AlreadyCounting, Exposition, METRICS, Metrics, TraceNow, metrics};
 pub use log::{BadFilter, Format, log};
-pub use metrics::{AlreadyCounting, Metrics, metrics};

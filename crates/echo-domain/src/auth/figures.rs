@@ -4,25 +4,27 @@ use metrics::Counter;
 
 use crate::{
     Error, Result,
-    metric::{Metric, NONE},
+    metric::{Declared, Metric, NONE},
 };
 
-pub(crate) static OPENED: Metric<0> =
-    Metric::counter("echo_sessions_opened_total", [], "Sessions opened, each by signing in.");
-pub(crate) static REFRESHED: Metric<0> =
+static OPENED: Metric<0> = Metric::counter("echo_sessions_opened_total", [], "Sessions opened, each by signing in.");
+static REFRESHED: Metric<0> =
     Metric::counter("echo_sessions_refreshed_total", [], "Sessions that went on by a refresh token.");
-pub(crate) static ENDED: Metric<1> = Metric::counter(
+static ENDED: Metric<1> = Metric::counter(
     "echo_sessions_ended_total",
     ["how"],
     "Sessions ended by signing out (logout), out of the list of sessions (chosen), with another password (password), as \
      a refresh token was used twice (stolen) or with the account (deleted). Those that expired are not among them.",
 );
-pub(crate) static REFUSED: Metric<1> = Metric::counter(
+static REFUSED: Metric<1> = Metric::counter(
     "echo_logins_refused_total",
     ["reason"],
     "Sign-ins refused for a wrong login or password (wrong), a suspended account (suspended), or since there was no \
      answer in time (unavailable), as when too many sign in at once.",
 );
+
+/// What is measured of sessions.
+pub const METRICS: [Declared; 4] = [OPENED.declared(), REFRESHED.declared(), ENDED.declared(), REFUSED.declared()];
 
 /// What the auth area counts.
 pub(super) struct Figures {

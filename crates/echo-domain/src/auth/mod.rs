@@ -4,7 +4,7 @@ mod account;
 mod cached;
 #[cfg(feature = "contract")]
 pub mod contract;
-pub(crate) mod figures;
+mod figures;
 mod gate;
 mod lookup;
 #[cfg(feature = "contract")]
@@ -17,6 +17,7 @@ mod store;
 
 pub use account::{Account, Email, Identity, Login, Role, State, Username};
 pub use cached::CachedAccounts;
+pub use figures::METRICS;
 pub use gate::Gate;
 pub use lookup::Lookup;
 pub use password::{NewPassword, PasswordHash, PasswordHasher, Verdict};

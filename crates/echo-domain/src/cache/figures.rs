@@ -3,17 +3,17 @@
 use metrics::{Counter, Gauge};
 use quick_cache::{Lifecycle, sync::DefaultLifecycle};
 
-use crate::metric::Metric;
+use crate::metric::{Declared, Metric};
 
-pub(crate) static HITS: Metric<1> =
+static HITS: Metric<1> =
     Metric::counter("echo_cache_hits_total", ["cache"], "Values that a cache was asked for and had.");
-pub(crate) static MISSES: Metric<1> =
+static MISSES: Metric<1> =
     Metric::counter("echo_cache_misses_total", ["cache"], "Values that a cache was asked for and did not have.");
-pub(crate) static EVICTIONS: Metric<1> =
+static EVICTIONS: Metric<1> =
     Metric::counter("echo_cache_evictions_total", ["cache"], "Values that a cache gave up for want of room.");
-pub(crate) static BYTES: Metric<1> =
+static BYTES: Metric<1> =
     Metric::gauge("echo_cache_bytes", ["cache"], "Bytes that the values in a cache take, roughly.");
-pub(crate) static ENTRIES: Metric<1> = Metric::gauge("echo_cache_entries", ["cache"], "Values in a cache.");
+static ENTRIES: Metric<1> = Metric::gauge("echo_cache_entries", ["cache"], "Values in a cache.");
 
 /// The figures of one cache of this process, which has a name of its own.
 pub struct CacheFigures {
@@ -34,6 +34,10 @@ pub struct Lookups {
 pub struct Evictions(Counter);
 
 impl CacheFigures {
+    /// What is measured of any cache.
+    pub const METRICS: [Declared; 5] =
+        [HITS.declared(), MISSES.declared(), EVICTIONS.declared(), BYTES.declared(), ENTRIES.declared()];
+
     #[must_use]
     pub fn of(cache: &'static str) -> Self {
         Self {

@@ -11,19 +11,19 @@ use crate::{
 
 use super::Recorded;
 
-pub(crate) static SECONDS: Metric<2> = Metric::seconds(
+pub(super) static SECONDS: Metric<2> = Metric::seconds(
     "echo_event_seconds",
     ["consumer", "outcome"],
     "How long a consumer took for an event, each time that it was tried.",
 );
-pub(crate) static LAG: Metric<1> = Metric::gauge(
+pub(super) static LAG: Metric<1> = Metric::gauge(
     "echo_event_lag_seconds",
     ["consumer"],
     "How old the oldest event is that this process knows of and the consumer is not done with; 0 when there is none.",
 );
-pub(crate) static RETRIES: Metric<1> =
+pub(super) static RETRIES: Metric<1> =
     Metric::counter("echo_event_retries_total", ["consumer"], "Events that failed and will be tried again.");
-pub(crate) static SET_ASIDE: Metric<1> = Metric::counter(
+pub(super) static SET_ASIDE: Metric<1> = Metric::counter(
     "echo_events_set_aside_total",
     ["consumer"],
     "Events that kept failing and were set aside for a person to look at.",

@@ -2,29 +2,32 @@
 
 use metrics::{Counter, Histogram};
 
-use crate::metric::{Metric, NONE};
+use crate::metric::{Declared, Metric, NONE};
 
-pub(crate) static TIMELINES: Metric<1> = Metric::counter(
+static TIMELINES: Metric<1> = Metric::counter(
     "echo_fanout_timelines_total",
     ["outcome"],
     "Timelines of followers that a post was pushed to; dropped where none is kept, since its owner does not come, or what \
      is kept of it begins later.",
 );
-pub(crate) static POSTS: Metric<1> = Metric::counter(
+static POSTS: Metric<1> = Metric::counter(
     "echo_fanout_posts_total",
     ["how"],
     "Posts that were pushed to followers, or are pulled by them since the author has so many.",
 );
-pub(crate) static FRESHNESS: Metric<0> = Metric::seconds(
+static FRESHNESS: Metric<0> = Metric::seconds(
     "echo_feed_freshness_seconds",
     [],
     "How long after a post was published it was in the timelines of all that it is pushed to.",
 );
-pub(crate) static READS: Metric<1> = Metric::counter(
+static READS: Metric<1> = Metric::counter(
     "echo_timeline_reads_total",
     ["how"],
     "Home timelines read: kept ones, those made anew, and those pulled since none can be kept just now.",
 );
+
+/// What is measured of home timelines.
+pub const METRICS: [Declared; 4] = [FRESHNESS.declared(), READS.declared(), POSTS.declared(), TIMELINES.declared()];
 
 /// What the keeper of timelines counts.
 pub struct FanOut {

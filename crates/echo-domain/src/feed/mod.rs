@@ -3,7 +3,7 @@
 #[cfg(feature = "contract")]
 pub mod contract;
 mod copies;
-pub(crate) mod figures;
+mod figures;
 #[cfg(feature = "contract")]
 pub mod home_contract;
 mod keeper;
@@ -15,7 +15,7 @@ mod sources;
 mod store;
 
 pub use copies::TimelineCopies;
-pub use figures::{FanOut, Reads};
+pub use figures::{FanOut, METRICS, Reads};
 pub use keeper::FeedKeeper;
 pub use memory::MemoryTimelines;
 pub use policy::Policy;

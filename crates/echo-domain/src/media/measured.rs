@@ -9,17 +9,17 @@ use metrics::Counter;
 
 use crate::{
     Result,
-    metric::{Metric, Spreads, outcome},
+    metric::{Declared, Metric, Spreads, outcome},
 };
 
 use super::{Blob, BlobStore, Part};
 
-pub(crate) static SECONDS: Metric<3> = Metric::seconds(
+static SECONDS: Metric<3> = Metric::seconds(
     "echo_blob_seconds",
     ["place", "op", "outcome"],
     "How long calls of the place for images took; of a read, until its first byte could come.",
 );
-pub(crate) static BYTES: Metric<2> = Metric::counter(
+static BYTES: Metric<2> = Metric::counter(
     "echo_blob_bytes_total",
     ["place", "way"],
     "Bytes of images written to their place, and read from it, which those in memory are not.",
@@ -35,6 +35,9 @@ pub struct MeasuredBlobs {
 }
 
 impl MeasuredBlobs {
+    /// What is measured of any place.
+    pub const METRICS: [Declared; 2] = [SECONDS.declared(), BYTES.declared()];
+
     /// `place` is what the figures call it.
     pub fn new(blobs: Arc<dyn BlobStore>, place: &'static str) -> Self {
         let [written, read] = ["written", "read"].map(|way| BYTES.count([place, way]));

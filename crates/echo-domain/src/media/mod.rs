@@ -13,7 +13,7 @@ pub mod desk_contract;
 mod image;
 mod incoming;
 mod keeper;
-pub(crate) mod measured;
+mod measured;
 mod room;
 mod service;
 mod stem_source;

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use crate::{Error, Result};
 
-use super::{Metric, Spreads};
+use super::{Declared, Metric, Spreads};
 
-pub(crate) static STORE_SECONDS: Metric<3> = Metric::seconds(
+static STORE_SECONDS: Metric<3> = Metric::seconds(
     "echo_store_seconds",
     ["backend", "op", "outcome"],
     "How long calls of stores took, with the wait for their turn.",
@@ -20,6 +20,9 @@ pub struct StoreCalls {
 }
 
 impl StoreCalls {
+    /// What is measured of any store.
+    pub const METRICS: [Declared; 1] = [STORE_SECONDS.declared()];
+
     #[must_use]
     pub fn new(backend: &'static str) -> Self {
         Self { backend, seconds: Spreads::of(&STORE_SECONDS) }

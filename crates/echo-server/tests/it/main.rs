@@ -50,6 +50,7 @@ mod media;
 mod media_keeper;
 mod media_orphans;
 mod media_usage;
+mod metrics;
 mod migrate;
 mod moving;
 mod on_mongodb;

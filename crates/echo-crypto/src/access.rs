@@ -3,11 +3,11 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use echo_domain::{
-    Error, Result, SessionId, Timestamp, UserId,
+    CacheFigures, Error, Evictions, Result, SessionId, Timestamp, UserId,
     auth::{AccessClaims, AccessTokens, Role},
 };
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto::aws_lc};
-use quick_cache::sync::Cache;
+use quick_cache::{DefaultHashBuilder, UnitWeighter, sync::Cache};
 use serde::{Deserialize, Serialize};
 
 use crate::SigningKey;
@@ -25,9 +25,12 @@ pub struct AccessSigner {
     verifying: DecodingKey,
     validation: Validation,
     /// Only tokens whose signature was good, so that nobody can push them out with forged ones.
-    verified: Cache<String, AccessClaims>,
+    verified: Verified,
+    figures: CacheFigures,
     public: Option<Jwk>,
 }
+
+type Verified = Cache<String, AccessClaims, UnitWeighter, DefaultHashBuilder, Evictions>;
 
 /// The public key as others need it to verify tokens (RFC 8037 §2).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,7 +101,10 @@ impl AccessSigner {
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp"]);
         // The domain compares with its own clock.
         validation.validate_exp = false;
-        Self { header, signing, verifying, validation, verified: Cache::new(REMEMBERED), public }
+        let figures = CacheFigures::of("tokens");
+        let hash = DefaultHashBuilder::default();
+        let verified = Verified::with(REMEMBERED, REMEMBERED as u64, UnitWeighter, hash, figures.evictions());
+        Self { header, signing, verifying, validation, verified, figures, public }
     }
 
     fn verify(&self, token: &str) -> Option<AccessClaims> {
@@ -129,11 +135,17 @@ impl AccessTokens for AccessSigner {
     }
 
     fn read(&self, token: &str) -> Option<AccessClaims> {
-        if let Some(claims) = self.verified.get(token) {
-            return Some(claims);
+        // A token, its claims, and the cache's own record of it.
+        const BYTES: u64 = 512;
+        let known = self.verified.get(token);
+        self.figures.asked(1, usize::from(known.is_some()));
+        if known.is_some() {
+            return known;
         }
         let claims = self.verify(token)?;
         self.verified.insert(token.to_owned(), claims);
+        let entries = self.verified.len();
+        self.figures.holds(entries as u64 * BYTES, entries);
         Some(claims)
     }
 }
@@ -159,12 +171,28 @@ fn from_seconds(seconds: i64) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use echo_domain::RawId;
+    use echo_domain::{RawId, contract::Figures};
     use serde_json::{Value, json};
 
     use super::*;
 
     const SECRET: &[u8] = &[7; 32];
+
+    #[test]
+    fn tokens_that_are_known_are_counted() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let signer = AccessSigner::hs256(SECRET).unwrap();
+        let token = signer.sign(&claims()).unwrap();
+
+        for _ in 0..3 {
+            signer.read(&token).unwrap();
+        }
+
+        assert_eq!(figures.get("echo_cache_hits_total{cache=tokens}"), 2.0);
+        assert_eq!(figures.get("echo_cache_misses_total{cache=tokens}"), 1.0);
+        assert_eq!(figures.get("echo_cache_entries{cache=tokens}"), 1.0);
+    }
 
     fn claims() -> AccessClaims {
         AccessClaims {

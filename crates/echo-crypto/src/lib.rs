@@ -14,6 +14,12 @@ pub use passwords::PasswordThreads;
 pub use refresh::RefreshSigner;
 pub use seal::AesSealer;
 
+use echo_domain::metric::Declared;
+
+/// What this crate measures.
+pub static METRICS: [Declared; 3] =
+    [passwords::SECONDS.declared(), passwords::WAITING.declared(), passwords::REFUSED.declared()];
+
 /// Bytes that nobody can guess.
 ///
 /// # Panics

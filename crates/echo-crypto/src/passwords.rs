@@ -1,6 +1,6 @@
 //! Password hashes: Argon2id for those Echo makes, bcrypt for those that the first Echo left.
 
-use std::io;
+use std::{io, time::Instant};
 
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use async_trait::async_trait;
@@ -9,8 +9,10 @@ use base64::{Engine, prelude::BASE64_STANDARD_NO_PAD};
 use echo_domain::{
     Error, Result,
     auth::{PasswordHash, PasswordHasher, Verdict},
-    workers::Workers,
+    metric::{Metric, NONE},
+    workers::{QueueFigures, Workers},
 };
+use metrics::Histogram;
 
 use crate::random_bytes;
 
@@ -23,12 +25,24 @@ const MOST: Cost = Cost { kibibytes: 256 * 1024, passes: 10, lanes: 4 };
 /// The highest bcrypt cost that is verified; each step doubles the time, and this one takes about a second.
 const MOST_BCRYPT: u32 = 14;
 
+pub(crate) static SECONDS: Metric<1> = Metric::seconds(
+    "echo_password_hash_seconds",
+    ["work"],
+    "How long the work for a password took, without the wait for a thread.",
+);
+pub(crate) static WAITING: Metric<0> =
+    Metric::gauge("echo_password_queue", [], "Passwords that wait for a thread to work on them.");
+pub(crate) static REFUSED: Metric<0> =
+    Metric::counter("echo_password_refused_total", [], "Passwords that were refused at once since too many waited.");
+
 /// Computes password hashes on threads of its own, which give way to those that serve requests.
 pub struct PasswordThreads {
     /// Each keeps the memory that Argon2 works in.
     workers: Workers<Vec<Block>>,
     /// Takes the place of the hash of an account that does not exist. No password is known to match.
     nobodys: PasswordHash,
+    hashing: Histogram,
+    verifying: Histogram,
 }
 
 impl PasswordThreads {
@@ -37,13 +51,30 @@ impl PasswordThreads {
     /// # Errors
     /// When the system gives no more threads.
     pub fn new(threads: usize, queue: usize) -> io::Result<Self> {
-        let workers = Workers::new("sign-in", threads, queue, || {
+        let figures = QueueFigures { waiting: WAITING.level(NONE), refused: REFUSED.count(NONE) };
+        let workers = Workers::new("sign-in", threads, queue, figures, || {
             // On Linux this is for the calling thread alone. A refusal costs latency under load, nothing else.
             let _ = rustix::process::nice(10);
             Vec::new()
         })?;
         let nobodys = Phc { cost: COST, salt: random_bytes::<16>().to_vec(), output: random_bytes::<32>().to_vec() };
-        Ok(Self { workers, nobodys: nobodys.into_hash() })
+        let [hashing, verifying] = ["hash", "verify"].map(|work| SECONDS.spread([work]));
+        Ok(Self { workers, nobodys: nobodys.into_hash(), hashing, verifying })
+    }
+
+    async fn measured<T: Send + 'static>(
+        &self,
+        seconds: &Histogram,
+        work: impl FnOnce(&mut Vec<Block>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let seconds = seconds.clone();
+        let measured = move |memory: &mut _| {
+            let started = Instant::now();
+            let done = work(memory);
+            seconds.record(started.elapsed());
+            done
+        };
+        self.workers.run(measured).await?
     }
 }
 
@@ -51,13 +82,14 @@ impl PasswordThreads {
 impl PasswordHasher for PasswordThreads {
     async fn hash(&self, password: &str) -> Result<PasswordHash> {
         let password = password.to_owned();
-        self.workers.run(move |memory| hash(&password, memory)).await?
+        self.measured(&self.hashing, move |memory| hash(&password, memory)).await
     }
 
     async fn verify(&self, password: &str, hash: Option<&PasswordHash>) -> Result<Verdict> {
         let (password, known) = (password.to_owned(), hash.is_some());
         let hash = hash.unwrap_or(&self.nobodys).clone();
-        let verdict = self.workers.run(move |memory| verify(&password, hash.as_str(), memory)).await??;
+        let verify = move |memory: &mut _| verify(&password, hash.as_str(), memory);
+        let verdict = self.measured(&self.verifying, verify).await?;
         Ok(if known { verdict } else { Verdict::Wrong })
     }
 }
@@ -153,6 +185,8 @@ impl Phc {
 
 #[cfg(test)]
 mod tests {
+    use echo_domain::contract::Figures;
+
     use super::*;
 
     fn threads() -> PasswordThreads {
@@ -172,6 +206,20 @@ mod tests {
         assert_eq!(threads.verify("correct horse", Some(&hash)).await.unwrap(), Verdict::Right);
         assert_eq!(threads.verify("correct hors", Some(&hash)).await.unwrap(), Verdict::Wrong);
         assert_ne!(threads.hash("correct horse").await.unwrap(), hash, "another salt");
+    }
+
+    #[tokio::test]
+    async fn work_is_measured() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let threads = threads();
+
+        let hash = threads.hash("correct horse").await.unwrap();
+        threads.verify("correct horse", Some(&hash)).await.unwrap();
+        threads.verify("wrong horse", Some(&hash)).await.unwrap();
+
+        assert_eq!(figures.get("echo_password_hash_seconds{work=hash}"), 1.0);
+        assert_eq!(figures.get("echo_password_hash_seconds{work=verify}"), 2.0);
     }
 
     #[tokio::test]
@@ -244,12 +292,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_storm_of_sign_ins_is_refused_beyond_the_queue() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
         let threads = PasswordThreads::new(1, 1).unwrap();
         let outcomes = futures_util::future::join_all((0..20).map(|_| threads.verify("password", None))).await;
 
         let refused = |outcome: &&Result<Verdict>| matches!(outcome, Err(Error::Unavailable { what: "sign-in", .. }));
         // The queue takes one, and the thread may have taken one from it meanwhile.
-        assert!((18..20).contains(&outcomes.iter().filter(refused).count()));
+        let n_refused = outcomes.iter().filter(refused).count();
+        assert!((18..20).contains(&n_refused));
+        assert_eq!(figures.get("echo_password_refused_total"), n_refused as f64);
+        assert_eq!(figures.get("echo_password_queue"), 0.0);
         assert!(outcomes.iter().all(|outcome| matches!(outcome, Ok(Verdict::Wrong)) || refused(&outcome)));
     }
 }

@@ -1,14 +1,18 @@
 //! What was read from a store, kept in this process until it changes.
 
+mod figures;
+
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use quick_cache::{
     DefaultHashBuilder, Weighter,
-    sync::{DefaultLifecycle, GuardResult, PlaceholderGuard},
+    sync::{GuardResult, PlaceholderGuard},
 };
 
 use crate::{Clock, Errand, Error, IdMap, Result, Timestamp};
+
+pub use figures::{CacheFigures, Evictions, Lookups};
 
 /// Values by key: at most so many bytes of them, each for at most so long, and each read by one caller while others wait.
 ///
@@ -18,12 +22,13 @@ pub struct Cache<K, V> {
     values: Values<K, V>,
     clock: Arc<dyn Clock>,
     lifetime: Duration,
+    figures: CacheFigures,
 }
 
-type Values<K, V> = quick_cache::sync::Cache<K, Kept<V>, Weigh<V>>;
-type Guard<'a, K, V> = PlaceholderGuard<'a, K, Kept<V>, Weigh<V>, DefaultHashBuilder, DefaultLifecycle<K, Kept<V>>>;
+type Values<K, V> = quick_cache::sync::Cache<K, Kept<V>, Weigh<V>, DefaultHashBuilder, Evictions>;
+type Guard<'a, K, V> = PlaceholderGuard<'a, K, Kept<V>, Weigh<V>, DefaultHashBuilder, Evictions>;
 
-type Found<'a, K, V> = GuardResult<'a, K, Kept<V>, Weigh<V>, DefaultHashBuilder, DefaultLifecycle<K, Kept<V>>>;
+type Found<'a, K, V> = GuardResult<'a, K, Kept<V>, Weigh<V>, DefaultHashBuilder, Evictions>;
 
 #[derive(Clone)]
 struct Kept<V> {
@@ -58,11 +63,19 @@ pub async fn to_the_end<T: Send + 'static>(change: impl Future<Output = Result<T
 
 impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
     /// Room for `bytes`, which `weigh` counts beside what every entry takes. Values live for `lifetime`, in case a change
-    /// elsewhere is not heard of.
-    pub fn new(bytes: u64, lifetime: Duration, clock: Arc<dyn Clock>, weigh: fn(&V) -> usize) -> Self {
+    /// elsewhere is not heard of. `name` is that of its figures.
+    pub fn new(
+        name: &'static str,
+        bytes: u64,
+        lifetime: Duration,
+        clock: Arc<dyn Clock>,
+        weigh: fn(&V) -> usize,
+    ) -> Self {
         const TYPICAL: u64 = 512;
         let items = usize::try_from(bytes / TYPICAL).unwrap_or(usize::MAX);
-        Self { values: Values::with_weighter(items, bytes, Weigh(weigh)), clock, lifetime }
+        let figures = CacheFigures::of(name);
+        let values = Values::with(items, bytes, Weigh(weigh), DefaultHashBuilder::default(), figures.evictions());
+        Self { values, clock, lifetime, figures }
     }
 
     /// The value of each key, in their order. `load` reads those unknown, in one batch; it may leave some out.
@@ -90,6 +103,7 @@ impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
                 }
             });
         }
+        self.figures.asked(keys.len(), keys.len() - ours.len() - others.len());
         if !ours.is_empty() {
             let loaded = self.fill(ours, &load).await?;
             for (key, value) in keys.iter().zip(&mut values).filter(|(_, value)| value.is_none()) {
@@ -113,10 +127,13 @@ impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
         self.values.get(key).filter(|kept| kept.until > now).map(|kept| kept.value)
     }
 
-    /// Keeps a value that was not asked for here.
-    pub fn put(&self, key: K, value: V) {
+    /// Keeps values that were not asked for here.
+    pub fn put(&self, values: impl IntoIterator<Item = (K, V)>) {
         let until = self.clock.now() + self.lifetime;
-        self.values.insert(key, Kept { value, until });
+        for (key, value) in values {
+            self.values.insert(key, Kept { value, until });
+        }
+        self.tell_size();
     }
 
     /// The value has changed, or may have.
@@ -127,6 +144,13 @@ impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
     /// Every value may have changed.
     pub fn forget_all(&self) {
         self.values.clear();
+        self.tell_size();
+    }
+
+    /// What one value takes is not worth to look at every part of the cache: to be called after several, or a read of a
+    /// store.
+    fn tell_size(&self) {
+        self.figures.holds(self.values.weight(), self.values.len());
     }
 
     fn look_up(&self, key: &K, now: Timestamp) -> Found<'_, K, V> {
@@ -151,6 +175,63 @@ impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
                 let _ = place.insert(Kept { value: value.clone(), until });
             }
         }
+        self.tell_size();
         Ok(loaded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::{Figures, sample};
+
+    struct Noon;
+
+    impl Clock for Noon {
+        fn now(&self) -> Timestamp {
+            sample::NOW
+        }
+    }
+
+    async fn ask(cache: &Cache<u8, u8>, keys: &[u8]) {
+        let load = |keys: Vec<u8>| -> BoxFuture<'_, _> {
+            Box::pin(async move { Ok(keys.into_iter().map(|key| (key, key)).collect()) })
+        };
+        cache.get(keys, load).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn what_is_asked_for_is_counted() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let cache = Cache::new("test", 10_000, Duration::MAX, Arc::new(Noon), |_| 4);
+
+        ask(&cache, &[1, 2, 3]).await;
+        ask(&cache, &[2, 3, 4, 5]).await;
+
+        assert_eq!(figures.get("echo_cache_hits_total{cache=test}"), 2.0);
+        assert_eq!(figures.get("echo_cache_misses_total{cache=test}"), 5.0);
+        assert_eq!(figures.get("echo_cache_entries{cache=test}"), 5.0);
+        assert_eq!(figures.get("echo_cache_bytes{cache=test}"), 500.0);
+        assert_eq!(figures.get("echo_cache_evictions_total{cache=test}"), 0.0);
+        cache.forget_all();
+        assert_eq!(figures.get("echo_cache_entries{cache=test}"), 0.0);
+        cache.put([(1, 1)]);
+        assert_eq!(figures.get("echo_cache_entries{cache=test}"), 1.0);
+    }
+
+    #[tokio::test]
+    async fn what_there_is_no_room_for_is_counted() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let cache = Cache::new("test", 10_000, Duration::MAX, Arc::new(Noon), |_| 904);
+
+        for key in 0..100 {
+            ask(&cache, &[key]).await;
+        }
+
+        let left = figures.get("echo_cache_entries{cache=test}");
+        assert!((1.0..=10.0).contains(&left), "{left}");
+        assert_eq!(figures.get("echo_cache_evictions_total{cache=test}"), 100.0 - left);
     }
 }

@@ -3,7 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod figures;
 pub mod sample;
+
+pub use figures::Figures;
 
 use std::{fmt::Debug, sync::Arc};
 

@@ -1,13 +1,21 @@
 //! News of what happened, kept in the same atomic write as the record it is about, and handed to whom it concerns.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+mod figures;
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::{Error, MediaId, PostId, Result, Timestamp, UserId};
+use crate::{Clock, Error, MediaId, PostId, Result, Timestamp, UserId, metric::Declared};
+
+use figures::ConsumerFigures;
 
 /// What others react to. Its serialised form is what every event log keeps: only ever add to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -33,6 +41,8 @@ pub struct Recorded {
     /// Grows from one event to the next; gaps mean nothing.
     pub position: u64,
     pub event: Event,
+    /// When it was left.
+    pub at: Timestamp,
 }
 
 /// The log that events are left in, and how far each consumer has come.
@@ -74,6 +84,9 @@ pub trait Consumer: Send + Sync {
 
     /// Does what the event asks for. Called at least once per event, in order, so a second call must change nothing.
     async fn handle(&self, event: &Event) -> Result<()>;
+
+    /// Measures how late the event was handled.
+    fn done(&self, _event: &Recorded, _now: Timestamp) {}
 }
 
 /// Hands events from the log to consumers, until told to stop.
@@ -83,22 +96,35 @@ pub struct Relay {
     pub consumers: Vec<Arc<dyn Consumer>>,
     /// The names of these and of all others: an event is kept until each has confirmed it.
     pub everybody: &'static [&'static str],
+    pub clock: Arc<dyn Clock>,
 }
 
 impl Relay {
+    /// What is measured of consumers.
+    pub const METRICS: [Declared; 4] = [
+        figures::SECONDS.declared(),
+        figures::LAG.declared(),
+        figures::RETRIES.declared(),
+        figures::SET_ASIDE.declared(),
+    ];
+
     /// Asks the log this often even without news, for what other processes left there.
     const POLL: Duration = Duration::from_secs(1);
     const BATCH: usize = 100;
     /// An event that failed so often, over about ten minutes, is set aside for a person to look at.
     const ATTEMPTS: u32 = 20;
     const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+    /// How often the figures tell how long events wait.
+    const LOOK: Duration = Duration::from_secs(1);
 
     /// Runs every consumer side by side. Returns soon after `stop` becomes true; what was not confirmed comes again.
     pub async fn run(self, stop: watch::Receiver<bool>) {
         let relay = Arc::new(self);
         let mut tasks = tokio::task::JoinSet::new();
         for consumer in &relay.consumers {
-            tasks.spawn(Self::feed(relay.clone(), consumer.clone(), stop.clone()));
+            let figures = Arc::new(ConsumerFigures::of(consumer.name()));
+            tasks.spawn(Self::feed(relay.clone(), consumer.clone(), figures.clone(), stop.clone()));
+            tasks.spawn(Self::tell_lag(relay.clone(), figures, stop.clone()));
         }
         tasks.spawn(Self::trim(relay.clone(), stop));
         while let Some(ended) = tasks.join_next().await {
@@ -108,13 +134,18 @@ impl Relay {
         }
     }
 
-    async fn feed(relay: Arc<Self>, consumer: Arc<dyn Consumer>, mut stop: watch::Receiver<bool>) {
+    async fn feed(
+        relay: Arc<Self>,
+        consumer: Arc<dyn Consumer>,
+        figures: Arc<ConsumerFigures>,
+        mut stop: watch::Receiver<bool>,
+    ) {
         let mut news = relay.log.news();
         let mut answers = true;
         while !*stop.borrow() {
             // Seen before looking, so that news in between wakes us at once.
             news.mark_unchanged();
-            let handled = relay.deliver(&*consumer, &mut stop).await;
+            let handled = relay.deliver(&*consumer, &figures, &mut stop).await;
             // Once, not each second for as long as it lasts.
             match &handled {
                 Err(error) if answers => tracing::warn!(
@@ -137,12 +168,21 @@ impl Relay {
     }
 
     /// Hands over one batch. Returns how many events were dealt with.
-    async fn deliver(&self, consumer: &dyn Consumer, stop: &mut watch::Receiver<bool>) -> Result<usize> {
+    async fn deliver(
+        &self,
+        consumer: &dyn Consumer,
+        figures: &ConsumerFigures,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<usize> {
         let batch = self.log.pending(consumer.name(), Self::BATCH).await?;
         let mut done = 0..0;
         for (place, recorded) in batch.iter().enumerate() {
-            match Self::insist(consumer, &recorded.event, stop).await {
-                Ok(true) => done.end = place + 1,
+            figures.wait(&batch[place..]);
+            match Self::insist(consumer, &recorded.event, figures, stop).await {
+                Ok(true) => {
+                    done.end = place + 1;
+                    consumer.done(recorded, self.clock.now());
+                }
                 Ok(false) => break, // told to stop
                 Err(error) => {
                     tracing::error!(
@@ -153,6 +193,7 @@ impl Relay {
                     );
                     self.log.confirm(consumer.name(), &batch[done]).await?;
                     self.log.set_aside(consumer.name(), recorded, &error.to_string()).await?;
+                    figures.set_aside.increment(1);
                     done = place + 1..place + 1;
                 }
             }
@@ -160,21 +201,33 @@ impl Relay {
         if !done.is_empty() {
             self.log.confirm(consumer.name(), &batch[done]).await?;
         }
+        if batch.is_empty() {
+            figures.wait(&[]);
+        }
         Ok(batch.len())
     }
 
     /// Tries until it works, is told to stop (`false`) or has failed too often. While what it stands on is gone, that says
     /// nothing about the event: it waits.
-    async fn insist(consumer: &dyn Consumer, event: &Event, stop: &mut watch::Receiver<bool>) -> Result<bool> {
+    async fn insist(
+        consumer: &dyn Consumer,
+        event: &Event,
+        figures: &ConsumerFigures,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Result<bool> {
         let (mut failures, mut pause) = (0, Duration::from_millis(100));
         let mut was_outage = false;
         while !*stop.borrow() {
-            let Err(error) = handled(consumer, event).await else { return Ok(true) };
+            let started = Instant::now();
+            let handled = handled(consumer, event).await;
+            figures.tried(started, &handled);
+            let Err(error) = handled else { return Ok(true) };
             let is_outage = matches!(error, Error::Unavailable { .. } | Error::StorageFull);
             failures += u32::from(!is_outage);
             if failures >= Self::ATTEMPTS {
                 return Err(error);
             }
+            figures.retries.increment(1);
             if !(is_outage && was_outage) {
                 tracing::warn!(
                     consumer = consumer.name(),
@@ -192,6 +245,16 @@ impl Relay {
             pause = (pause * 2).min(longest);
         }
         Ok(false)
+    }
+
+    async fn tell_lag(relay: Arc<Self>, figures: Arc<ConsumerFigures>, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            figures.tell_lag(relay.clock.now());
+            tokio::select! {
+                () = tokio::time::sleep(Self::LOOK) => {}
+                _ = stop.changed() => {}
+            }
+        }
     }
 
     async fn trim(relay: Arc<Self>, mut stop: watch::Receiver<bool>) {
@@ -218,10 +281,16 @@ async fn handled(consumer: &dyn Consumer, event: &Event) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
+    use std::sync::{
+        Mutex,
+        atomic::{AtomicU32, Ordering},
+    };
 
     use super::*;
-    use crate::contract::sample;
+    use crate::contract::{
+        Figures,
+        sample::{self, NOW},
+    };
 
     /// Fails so many times, each time in this way.
     struct Failing<F>(AtomicU32, F);
@@ -238,10 +307,55 @@ mod tests {
         }
     }
 
+    /// A log of this one consumer.
+    #[derive(Default)]
+    struct Log(Mutex<Vec<Recorded>>);
+
+    #[async_trait]
+    impl EventLog for Log {
+        async fn pending(&self, _: &'static str, limit: usize) -> Result<Vec<Recorded>> {
+            Ok(self.0.lock().unwrap().iter().take(limit).cloned().collect())
+        }
+
+        async fn confirm(&self, _: &'static str, events: &[Recorded]) -> Result<()> {
+            self.0.lock().unwrap().retain(|event| !events.contains(event));
+            Ok(())
+        }
+
+        async fn set_aside(&self, consumer: &'static str, event: &Recorded, _: &str) -> Result<()> {
+            self.confirm(consumer, std::slice::from_ref(event)).await
+        }
+
+        async fn trim(&self, _: &[&'static str], _: usize) -> Result<usize> {
+            Ok(0)
+        }
+
+        fn news(&self) -> watch::Receiver<()> {
+            watch::channel(()).1
+        }
+    }
+
+    /// A minute after the sample events.
+    struct Later;
+
+    impl Clock for Later {
+        fn now(&self) -> Timestamp {
+            NOW + Duration::from_secs(60)
+        }
+    }
+
+    fn deleted(position: u64) -> Recorded {
+        Recorded { position, event: Event::AccountDeleted { account: sample::id() }, at: NOW }
+    }
+
     async fn insist(times: u32, failure: impl Fn() -> Error + Send + Sync) -> Result<bool> {
         let (_go_on, mut stop) = watch::channel(false);
-        let event = Event::AccountDeleted { account: sample::id() };
-        Relay::insist(&Failing(AtomicU32::new(times), failure), &event, &mut stop).await
+        let failing = Failing(AtomicU32::new(times), failure);
+        Relay::insist(&failing, &deleted(1).event, &ConsumerFigures::of("failing"), &mut stop).await
+    }
+
+    fn gone() -> Error {
+        Error::Unavailable { what: "the store", retry_after: Duration::ZERO, source: None }
     }
 
     #[tokio::test(start_paused = true)]
@@ -252,8 +366,33 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_event_waits_for_what_is_gone_however_long() {
-        let gone = || Error::Unavailable { what: "the store", retry_after: Duration::ZERO, source: None };
-
         assert!(insist(10_000, gone).await.unwrap());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn how_a_consumer_fares_is_counted() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let of_consumer = ConsumerFigures::of("failing");
+        let lag = || {
+            of_consumer.tell_lag(Later.now());
+            figures.get("echo_event_lag_seconds{consumer=failing}")
+        };
+        let log = Arc::new(Log(Mutex::new(vec![deleted(1), deleted(2)])));
+        let relay = Relay { log, consumers: Vec::new(), everybody: &[], clock: Arc::new(Later) };
+        let failing = Failing(AtomicU32::new(Relay::ATTEMPTS + 1), || Error::internal("on purpose"));
+        let (_go_on, mut stop) = watch::channel(false);
+
+        assert_eq!(lag(), 0.0);
+        relay.deliver(&failing, &of_consumer, &mut stop).await.unwrap();
+        assert_eq!(lag(), 60.0);
+        relay.deliver(&failing, &of_consumer, &mut stop).await.unwrap();
+        assert_eq!(lag(), 0.0);
+
+        assert_eq!(figures.get("echo_events_set_aside_total{consumer=failing}"), 1.0);
+        assert_eq!(figures.get("echo_event_retries_total{consumer=failing}"), f64::from(Relay::ATTEMPTS));
+        let failed = figures.get("echo_event_seconds{consumer=failing,outcome=failed}");
+        assert_eq!(failed, f64::from(Relay::ATTEMPTS + 1));
+        assert_eq!(figures.get("echo_event_seconds{consumer=failing,outcome=ok}"), 1.0);
     }
 }

@@ -23,11 +23,18 @@ impl<V: Send + Sync> LastKnown<V> {
     /// Longer than any process runs.
     const FOREVER: Duration = Duration::from_secs(u32::MAX as u64);
 
-    /// Room for `bytes`, which `weigh` counts. Values are asked for again after `lifetime`.
-    pub(crate) fn new(bytes: u64, lifetime: Duration, clock: &Arc<dyn Clock>, weigh: fn(&Arc<V>) -> usize) -> Self {
+    /// Room for `bytes`, which `weigh` counts. Values are asked for again after `lifetime`. The figures have two names: for
+    /// what was asked for lately, and for what was known last.
+    pub(crate) fn new(
+        [fresh, last]: [&'static str; 2],
+        bytes: u64,
+        lifetime: Duration,
+        clock: &Arc<dyn Clock>,
+        weigh: fn(&Arc<V>) -> usize,
+    ) -> Self {
         Self {
-            fresh: Cache::new(bytes / 2, lifetime, clock.clone(), weigh),
-            last: Cache::new(bytes / 2, Self::FOREVER, clock.clone(), weigh),
+            fresh: Cache::new(fresh, bytes / 2, lifetime, clock.clone(), weigh),
+            last: Cache::new(last, bytes / 2, Self::FOREVER, clock.clone(), weigh),
         }
     }
 
@@ -62,13 +69,12 @@ impl<V: Send + Sync> LastKnown<V> {
     }
 
     fn keep(&self, users: &[UserId], found: &[Option<Arc<V>>]) {
-        for (user, value) in users.iter().zip(found) {
-            match value {
-                // Not what was forgotten while it was read.
-                Some(value) if self.fresh.peek(user).is_some() => self.last.put(*user, value.clone()),
-                Some(_) => {}
-                None => self.last.forget(user),
-            }
+        // Not what was forgotten while it was read.
+        let is_fresh = |user: &UserId| self.fresh.peek(user).is_some();
+        let known = users.iter().zip(found).filter_map(|(user, value)| Some((*user, value.clone()?)));
+        self.last.put(known.filter(|(user, _)| is_fresh(user)));
+        for (user, _) in users.iter().zip(found).filter(|(_, value)| value.is_none()) {
+            self.last.forget(user);
         }
     }
 

@@ -38,7 +38,7 @@ pub mod transfer;
 pub mod users;
 pub mod workers;
 
-pub use cache::{Cache, to_the_end};
+pub use cache::{Cache, CacheFigures, Evictions, Lookups, to_the_end};
 pub use census::Census;
 pub use change::{Alone, Broadcast, Change, Hears, HereToo};
 pub use errand::Errand;

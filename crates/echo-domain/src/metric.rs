@@ -4,7 +4,16 @@
 //! from them. Names and units follow <https://prometheus.io/docs/practices/naming/>. Values of labels come from closed
 //! sets: never an id, an address or what somebody wrote.
 
+mod calls;
+mod spreads;
+
+pub use calls::{StoreCalls, outcome};
+pub use spreads::Spreads;
+
 use metrics::{Counter, Gauge, Histogram, Label, SharedString};
+
+/// The values of no labels.
+pub const NONE: [&str; 0] = [];
 
 /// A family of figures that differ in the values of its `N` labels.
 #[derive(Debug)]

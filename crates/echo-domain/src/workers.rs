@@ -8,6 +8,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use metrics::{Counter, Gauge};
 use tokio::sync::oneshot;
 
 use crate::{Error, Result};
@@ -21,6 +22,16 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 pub struct Workers<S> {
     what: &'static str,
     queue: Sender<Job<S>>,
+    figures: QueueFigures,
+}
+
+/// The figures of a queue.
+#[derive(Clone)]
+pub struct QueueFigures {
+    /// How much work waits.
+    pub waiting: Gauge,
+    /// Work that found no place.
+    pub refused: Counter,
 }
 
 type Job<S> = Box<dyn FnOnce(&mut S) + Send>;
@@ -35,14 +46,15 @@ impl<S: 'static> Workers<S> {
         what: &'static str,
         threads: usize,
         queue: usize,
+        figures: QueueFigures,
         start: impl Fn() -> S + Clone + Send + 'static,
     ) -> io::Result<Self> {
         let (sender, receiver) = bounded(queue);
         for _ in 0..threads.max(1) {
-            let (receiver, start) = (receiver.clone(), start.clone());
-            thread::Builder::new().name(what.to_owned()).spawn(move || work_off(&receiver, &start))?;
+            let (receiver, waiting, start) = (receiver.clone(), figures.waiting.clone(), start.clone());
+            thread::Builder::new().name(what.to_owned()).spawn(move || work_off(&receiver, &waiting, &start))?;
         }
-        Ok(Self { what, queue: sender })
+        Ok(Self { what, queue: sender, figures })
     }
 
     /// The result of `work`, once a thread came to it. Work that nobody waits for any more when its turn comes is skipped.
@@ -57,17 +69,30 @@ impl<S: 'static> Workers<S> {
                 let _ = answer.send(work(state));
             }
         });
-        self.queue.try_send(job).map_err(|error| match error {
-            TrySendError::Full(_) => Error::Unavailable { what: self.what, retry_after: RETRY_AFTER, source: None },
-            TrySendError::Disconnected(_) => Error::internal(format!("the {} threads have ended", self.what)),
-        })?;
+        self.push(job)?;
         result.await.map_err(|_| Error::internal(format!("work on a {} thread panicked", self.what)))
+    }
+
+    fn push(&self, job: Job<S>) -> Result<()> {
+        // Before it waits: a thread may be as quick.
+        self.figures.waiting.increment(1);
+        self.queue.try_send(job).map_err(|error| {
+            self.figures.waiting.decrement(1);
+            match error {
+                TrySendError::Full(_) => {
+                    self.figures.refused.increment(1);
+                    Error::Unavailable { what: self.what, retry_after: RETRY_AFTER, source: None }
+                }
+                TrySendError::Disconnected(_) => Error::internal(format!("the {} threads have ended", self.what)),
+            }
+        })
     }
 }
 
-fn work_off<S>(queue: &Receiver<Job<S>>, start: &impl Fn() -> S) {
+fn work_off<S>(queue: &Receiver<Job<S>>, waiting: &Gauge, start: &impl Fn() -> S) {
     let mut state = start();
     for job in queue {
+        waiting.decrement(1);
         // One bad piece of work must not take the thread from all that follow; its state may be half changed.
         if catch_unwind(AssertUnwindSafe(|| job(&mut state))).is_err() {
             state = start();
@@ -80,6 +105,18 @@ mod tests {
     use std::{future::poll_fn, pin::Pin, sync::mpsc, task::Poll};
 
     use super::*;
+    use crate::{
+        contract::Figures,
+        metric::{Metric, NONE},
+    };
+
+    static WAITING: Metric<0> = Metric::gauge("test_waiting", [], "Work that waits.");
+    static REFUSED: Metric<0> = Metric::counter("test_refused_total", [], "Work that found no place.");
+
+    fn workers<S: 'static>(queue: usize, start: impl Fn() -> S + Clone + Send + 'static) -> Workers<S> {
+        let figures = QueueFigures { waiting: WAITING.level(NONE), refused: REFUSED.count(NONE) };
+        Workers::new("test", 1, queue, figures, start).unwrap()
+    }
 
     /// Starts the future; it must not be done by that.
     async fn start<T>(future: &mut Pin<Box<impl Future<Output = T>>>) {
@@ -88,7 +125,7 @@ mod tests {
 
     #[tokio::test]
     async fn state_is_kept_from_one_piece_of_work_to_the_next() {
-        let workers = Workers::new("test", 1, 1, || 0).unwrap();
+        let workers = workers(1, || 0);
 
         for expected in 1..=3 {
             let count = workers.run(|n| {
@@ -101,7 +138,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_hurts_only_the_work_that_panicked() {
-        let workers = Workers::new("test", 1, 1, || 0).unwrap();
+        let workers = workers(1, || 0);
 
         let failed = workers.run(|n| {
             *n = 7;
@@ -115,7 +152,9 @@ mod tests {
 
     #[tokio::test]
     async fn work_beyond_the_queue_is_refused_at_once() {
-        let workers = Workers::new("test", 1, 1, || ()).unwrap();
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let workers = workers(1, || ());
         let (started, has_started) = mpsc::channel();
         let (finish, may_finish) = mpsc::channel::<()>();
         let mut running = Box::pin(workers.run(move |()| {
@@ -130,14 +169,16 @@ mod tests {
         let refused = workers.run(|()| ()).await;
 
         assert!(matches!(refused, Err(Error::Unavailable { what: "test", source: None, .. })));
+        assert_eq!((figures.get("test_waiting"), figures.get("test_refused_total")), (1.0, 1.0));
         finish.send(()).unwrap();
         running.await.unwrap();
         waiting.await.unwrap();
+        assert_eq!((figures.get("test_waiting"), figures.get("test_refused_total")), (0.0, 1.0));
     }
 
     #[tokio::test]
     async fn work_that_nobody_waits_for_is_skipped() {
-        let workers = Workers::new("test", 1, 2, || 0).unwrap();
+        let workers = workers(2, || 0);
         let (finish, may_finish) = mpsc::channel::<()>();
         let (started, has_started) = mpsc::channel();
         let mut running = Box::pin(workers.run(move |_| {

@@ -6,6 +6,7 @@ mod colour;
 mod container;
 mod decode;
 mod encode;
+mod figures;
 mod files;
 mod held;
 mod limits;
@@ -26,3 +27,9 @@ pub use patience::Patience;
 pub use pipeline::ImageThreads;
 pub use room::DiskRoom;
 pub use s3::{S3Access, S3Blobs, S3Error, S3Options};
+
+use echo_domain::metric::Declared;
+
+/// What this crate measures.
+pub static METRICS: [Declared; 4] =
+    [figures::SECONDS.declared(), figures::WAITING.declared(), figures::REFUSED.declared(), figures::BYTES.declared()];

@@ -1,6 +1,6 @@
 //! From an upload to what Echo shows of it.
 
-use std::io;
+use std::{io, sync::Arc, time::Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use crate::{
     animation, container,
     decode::{self, Picture},
     encode,
+    figures::{self, Figures},
     limits::{self, Budget},
     resize, strip,
 };
@@ -28,6 +29,7 @@ const PROFILE_SIDE: u32 = 400;
 /// Processes images on threads of its own, which give way to those that serve requests.
 pub struct ImageThreads {
     workers: Workers<()>,
+    figures: Arc<Figures>,
 }
 
 impl ImageThreads {
@@ -36,11 +38,11 @@ impl ImageThreads {
     /// # Errors
     /// When the system gives no more threads.
     pub fn new(threads: usize, queue: usize) -> io::Result<Self> {
-        let workers = Workers::new("image processing", threads, queue, || {
+        let workers = Workers::new("image processing", threads, queue, figures::of_queue(), || {
             // On Linux this is for the calling thread alone. A refusal costs latency under load, nothing else.
             let _ = rustix::process::nice(10);
         })?;
-        Ok(Self { workers })
+        Ok(Self { workers, figures: Arc::new(Figures::new()) })
     }
 }
 
@@ -54,7 +56,14 @@ impl ImagePipeline for ImageThreads {
             Purpose::Post => for_post,
             Purpose::Profile => for_profile,
         };
-        self.workers.run(move |()| process(&upload, &Budget::start())).await?
+        let figures = self.figures.clone();
+        let measured = move |(): &mut ()| {
+            let started = Instant::now();
+            let processed = process(&upload, &Budget::start());
+            figures.processed(&upload, started, &processed);
+            processed
+        };
+        self.workers.run(measured).await?
     }
 }
 

@@ -9,9 +9,11 @@ use std::sync::{
 
 use echo_domain::{
     Clock, Timestamp,
-    media::{BlobStore, CachedBlobs, Part},
+    contract::Figures,
+    media::{BlobStore, CachedBlobs, MeasuredBlobs, Part},
 };
 use echo_media::FileBlobs;
+use futures_util::TryStreamExt;
 use tempfile::TempDir;
 
 const NAME: &str = "6553f10001020304ff000001.jpg";
@@ -58,5 +60,41 @@ mod cached {
         assert!(is_had(&here).await, "nothing says that it is remembered");
         clock.0.fetch_add(i64::try_from(CachedBlobs::LIFETIME.as_millis()).unwrap(), Ordering::Relaxed);
         assert!(!is_had(&here).await);
+    }
+}
+
+mod measured {
+    use super::*;
+
+    async fn fresh() -> (MeasuredBlobs, TempDir) {
+        let (blobs, folder) = super::fresh().await;
+        (MeasuredBlobs::new(Arc::new(blobs), "files"), folder)
+    }
+
+    echo_domain::blob_store_contract!(fresh);
+
+    #[tokio::test]
+    async fn calls_and_bytes_are_counted() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let (blobs, _folder) = fresh().await;
+
+        blobs.put(NAME, "twelve bytes".into()).await.unwrap();
+        assert!(blobs.put("../no name", "twelve bytes".into()).await.is_err());
+        let blob = blobs.read(NAME, Part::From(7)).await.unwrap().unwrap();
+        assert_eq!(figures.get("echo_blob_bytes_total{place=files,way=read}"), 0.0);
+        blob.bytes.try_collect::<Vec<_>>().await.unwrap();
+        blobs.check().await.unwrap();
+        blobs.remove(NAME).await.unwrap();
+        assert!(blobs.read(NAME, Part::WHOLE).await.unwrap().is_none());
+
+        assert_eq!(figures.get("echo_blob_bytes_total{place=files,way=written}"), 12.0);
+        assert_eq!(figures.get("echo_blob_bytes_total{place=files,way=read}"), 5.0);
+        for (call, times) in
+            [("put,outcome=ok", 1.0), ("put,outcome=failed", 1.0), ("read,outcome=ok", 2.0), ("remove,outcome=ok", 1.0)]
+        {
+            assert_eq!(figures.get(&format!("echo_blob_seconds{{place=files,op={call}}}")), times, "{call}");
+        }
+        assert_eq!(figures.get("echo_blob_seconds{place=files,op=check,outcome=ok}"), 1.0);
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use echo_domain::{Error, Result};
+use echo_domain::{Error, Result, metric::StoreCalls};
 use mongodb::{Client, Collection, Database};
 use tokio::{sync::watch, task::JoinHandle};
 use tracing::Instrument;
@@ -52,6 +52,7 @@ pub struct Mongo {
     pub(crate) turns: Turns,
     /// Tells others that this process lives.
     pub(crate) heartbeat: Option<JoinHandle<()>>,
+    pub(crate) calls: StoreCalls,
 }
 
 impl Mongo {
@@ -128,8 +129,7 @@ impl Mongo {
             Ok(done) => done.map_err(Error::from),
             Err(_) => Err(unavailable("the call took too long")),
         };
-        metrics::histogram!("echo_store_seconds", "backend" => "mongo", "op" => op, "outcome" => outcome(&result))
-            .record(started.elapsed());
+        self.calls.note(op, started, &result);
         result
     }
 }
@@ -147,14 +147,5 @@ impl Drop for Mongo {
         if let Some(heartbeat) = &self.heartbeat {
             heartbeat.abort();
         }
-    }
-}
-
-fn outcome<T>(result: &Result<T>) -> &'static str {
-    match result {
-        Ok(_) => "ok",
-        Err(Error::Unavailable { .. } | Error::StorageFull) => "unavailable",
-        Err(Error::Internal(_)) => "failed",
-        Err(_) => "refused",
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::{
     Mongo,
     collections::{EVENTS, EVENTS_SET_ASIDE},
-    documents::{date, limit as at_most},
+    documents::{date, limit as at_most, time},
     error::{Failure, Outcome, unavailable},
     transaction::Tx,
 };
@@ -157,7 +157,7 @@ async fn unsent(mongo: &Mongo, before: Timestamp, limit: usize) -> Outcome<Vec<R
 fn recorded(row: EventRow) -> Option<Recorded> {
     let position = u64::try_from(row.position).unwrap_or_default();
     match bson::deserialize_from_document(row.event) {
-        Ok(event) => Some(Recorded { position, event }),
+        Ok(event) => Some(Recorded { position, event, at: time(row.at) }),
         Err(error) => {
             tracing::error!(
                 event.position = position,

@@ -20,6 +20,7 @@ mod doctor;
 mod documents;
 mod error;
 mod events;
+mod figures;
 mod idempotency;
 mod indexes;
 mod instances;
@@ -50,3 +51,8 @@ pub use posts::MongoPosts;
 pub use sharding::{Spread, spreads};
 pub use transfer::MongoTransfer;
 pub use users::MongoProfiles;
+
+use echo_domain::metric::Declared;
+
+/// What this crate measures, beside the calls of its stores.
+pub static METRICS: [Declared; 2] = [figures::CONNECTIONS.declared(), figures::CHECKOUT_SECONDS.declared()];

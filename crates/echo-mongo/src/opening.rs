@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use bson::{Document, doc};
+use echo_domain::metric::StoreCalls;
 use mongodb::{
     Client,
     error::ErrorKind,
@@ -18,7 +19,7 @@ use crate::{
     collections::MEDIA,
     error,
     events::Positions,
-    indexes, instances,
+    figures, indexes, instances,
     layout::{Layout, base_name},
     media::older,
     turns::Turns,
@@ -48,6 +49,7 @@ impl Mongo {
             news: watch::Sender::new(()),
             turns: Turns::new(),
             heartbeat: None,
+            calls: StoreCalls::new("mongo"),
         };
         mongo.require_transactions().await?;
         mongo.require_version().await?;
@@ -139,6 +141,7 @@ async fn client_options(uri: &str, longest_call: Duration) -> Result<ClientOptio
     options.read_concern = Some(ReadConcern::majority());
     options.retry_reads = Some(true);
     options.retry_writes = Some(true);
+    figures::measure(&mut options);
     #[cfg(test)]
     crate::watched::watch(&mut options);
     Ok(options)

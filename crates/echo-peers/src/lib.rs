@@ -16,6 +16,7 @@ mod breaker;
 mod call;
 mod failure;
 mod fields;
+mod figures;
 mod media;
 mod outcome;
 mod pace;
@@ -34,3 +35,8 @@ pub use posts::RemoteCatalog;
 pub use serve::{Served, router};
 pub use token::{ServiceToken, TokenTooShort};
 pub use users::RemoteDirectory;
+
+use echo_domain::metric::Declared;
+
+/// What this crate measures.
+pub static METRICS: [Declared; 3] = [figures::SECONDS.declared(), figures::RETRIES.declared(), figures::UP.declared()];

@@ -18,6 +18,7 @@ use crate::{
     call::{Call, Manner},
     failure::{BadAddress, Failure, Misunderstood, NotAsked},
     fields,
+    figures::Figures,
     outcome::ErrorBody,
     pace,
     token::ServiceToken,
@@ -43,6 +44,16 @@ impl Service {
             Self::Media => "the media service",
         }
     }
+
+    /// As figures name it.
+    const fn label(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Users => "users",
+            Self::Posts => "posts",
+            Self::Media => "media",
+        }
+    }
 }
 
 /// Asks one neighbour over HTTP/1.1, on connections that are kept.
@@ -62,6 +73,7 @@ pub struct Peer {
     authorization: HeaderValue,
     client: Client<HttpConnector, Full<Bytes>>,
     breaker: Breaker,
+    figures: Figures,
 }
 
 /// A call as it goes over the wire.
@@ -112,6 +124,7 @@ impl Peer {
             authorization: token.header(),
             client,
             breaker: Breaker::default(),
+            figures: Figures::of(service.label()),
         })
     }
 
@@ -154,7 +167,7 @@ impl Peer {
     pub(crate) async fn ask<T: Answer>(&self, letter: Letter) -> Result<T> {
         let started = Started::now();
         let outcome = self.insist(&letter).await;
-        self.note(letter.manner, started.elapsed(), &outcome);
+        self.figures.called(letter.manner.path, started.elapsed(), &outcome);
         outcome
     }
 
@@ -262,18 +275,21 @@ impl Peer {
 
     fn answered(&self, pass: Pass<'_>) {
         if pass.answered() {
+            self.figures.is_up(true);
             tracing::info!(peer = self.service.name(), "a neighbour is back");
         }
     }
 
     fn failed(&self, pass: Pass<'_>, failure: &Failure) {
         if pass.failed() {
+            self.figures.is_up(false);
             let error = failure as &dyn std::error::Error;
             tracing::warn!(peer = self.service.name(), error, "a neighbour does not answer, and is left alone for now");
         }
     }
 
     fn tell_again(&self, manner: Manner, failure: &Failure) {
+        self.figures.retries.increment(1);
         let error = failure as &dyn std::error::Error;
         tracing::debug!(peer = self.service.name(), call = manner.path, error, "a neighbour is asked again");
     }
@@ -288,17 +304,6 @@ impl Peer {
 
     fn unavailable(&self, source: impl Into<BoxError>, retry_after: Duration) -> Error {
         Error::Unavailable { what: self.service.name(), retry_after, source: Some(source.into()) }
-    }
-
-    fn note<T>(&self, manner: Manner, took: Duration, outcome: &Result<T>) {
-        let outcome = match outcome {
-            Ok(_) => "ok",
-            Err(Error::Unavailable { .. }) => "unavailable",
-            Err(Error::Internal(_)) => "failed",
-            Err(_) => "refused",
-        };
-        let labels = [("call", manner.path), ("outcome", outcome)];
-        metrics::histogram!("echo_peer_seconds", &labels).record(took);
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use echo_domain::{Broadcast, IdMap, IdSet, Result};
+use echo_domain::{Broadcast, IdMap, IdSet, Lookups, Result};
 use fred::{
     interfaces::KeysInterface,
     types::{Expiration, Key, SetOptions, Value, scripts::Script},
@@ -39,6 +39,7 @@ pub struct SharedCache {
     redis: Arc<Redis>,
     epoch: Arc<Epoch>,
     watch: JoinHandle<()>,
+    lookups: Lookups,
 }
 
 /// How values of one kind are named and written down.
@@ -60,7 +61,8 @@ impl SharedCache {
     /// `others` are told when anything may have changed.
     pub fn new(redis: Arc<Redis>, others: Arc<dyn Broadcast>) -> Self {
         let epoch = Arc::new(Epoch::new(redis.clone(), others));
-        Self { redis, epoch: epoch.clone(), watch: tokio::spawn(epoch.watch()) }
+        let lookups = Lookups::of("shared");
+        Self { redis, epoch: epoch.clone(), watch: tokio::spawn(epoch.watch()), lookups }
     }
 
     /// The values of those keys that have one. `load` reads those unknown, in a batch or two, and is the only one who may
@@ -76,7 +78,9 @@ impl SharedCache {
         V: Send + Sync,
     {
         let ids: Vec<_> = IdSet::from_iter(ids.iter().copied()).into_iter().collect();
-        let Some((epoch, mut known)) = self.look(kind, &ids).await else { return load(ids).await };
+        let found = self.look(kind, &ids).await;
+        self.lookups.asked(ids.len(), found.as_ref().map_or(0, |(_, known)| known.len()));
+        let Some((epoch, mut known)) = found else { return load(ids).await };
         let unknown = missing(&ids, &known);
         if unknown.is_empty() {
             return Ok(known);

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use echo_domain::{Error, Result};
+use echo_domain::{Result, metric::StoreCalls};
 use fred::{
     clients::Client,
     error::Error as RedisError,
@@ -19,7 +19,10 @@ use fred::{
 use futures_util::future::BoxFuture;
 use tracing::Instrument;
 
-use crate::error::{OpenError, translate, unavailable};
+use crate::{
+    error::{OpenError, translate, unavailable},
+    figures::{self, Up},
+};
 
 /// What all keys begin with, so that others may use the same Redis.
 pub(crate) const PREFIX: &str = "echo";
@@ -28,6 +31,8 @@ pub(crate) const PREFIX: &str = "echo";
 pub struct Redis {
     pub(crate) client: Client,
     builder: Builder,
+    calls: StoreCalls,
+    up: Up,
 }
 
 impl Redis {
@@ -53,13 +58,14 @@ impl Redis {
             let _ = client.quit().await;
         }
         checked?;
-        Ok(Arc::new(Self { client, builder }))
+        figures::count_reconnects(&client);
+        Ok(Arc::new(Self { client, builder, calls: StoreCalls::new("redis"), up: Up::new() }))
     }
 
     /// Whether it answers.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it does not.
+    /// [`echo_domain::Error::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<()> {
         self.run("ping", self.client.ping(None)).await
     }
@@ -90,8 +96,8 @@ impl Redis {
                 call.await.map_err(translate)
             };
             let result = answered.instrument(span).await;
-            metrics::histogram!("echo_store_seconds", "backend" => "redis", "op" => op, "outcome" => outcome(&result))
-                .record(started.elapsed());
+            self.calls.note(op, started, &result);
+            self.up.note(&result);
             result
         })
     }
@@ -163,12 +169,4 @@ async fn check(client: &Client, clustered: bool, at: &str) -> Result<(), OpenErr
         }
     }
     Ok(())
-}
-
-fn outcome<T>(result: &Result<T>) -> &'static str {
-    match result {
-        Ok(_) => "ok",
-        Err(Error::Unavailable { .. }) => "unavailable",
-        Err(_) => "failed",
-    }
 }

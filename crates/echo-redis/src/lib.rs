@@ -9,6 +9,7 @@ mod connection;
 mod epoch;
 mod error;
 mod events;
+mod figures;
 mod leases;
 mod limits;
 mod posts;
@@ -25,3 +26,8 @@ pub use limits::RedisLimiter;
 pub use posts::SharedPosts;
 pub use timelines::RedisTimelines;
 pub use users::SharedProfiles;
+
+use echo_domain::metric::Declared;
+
+/// What this crate measures, beside its calls.
+pub static METRICS: [Declared; 3] = [figures::UP.declared(), figures::RECONNECTS.declared(), figures::ALONE.declared()];

@@ -12,10 +12,15 @@ use async_trait::async_trait;
 use echo_domain::{
     Clock, Result,
     limits::{LocalLimiter, Policy, RateLimiter, Verdict},
+    metric::NONE,
 };
 use fred::types::scripts::Script;
+use metrics::Counter;
 
-use crate::connection::{PREFIX, Redis};
+use crate::{
+    connection::{PREFIX, Redis},
+    figures::ALONE,
+};
 
 /// As [`LocalLimiter`] does it, by the clock that all processes share: for a caller, the moment in milliseconds at which
 /// the allowance is whole again, and nothing once that has come. Returns how long to wait, 0 when it is allowed.
@@ -40,11 +45,13 @@ pub struct RedisLimiter {
     redis: Arc<Redis>,
     alone: LocalLimiter,
     is_alone: AtomicBool,
+    counted_alone: Counter,
 }
 
 impl RedisLimiter {
     pub fn new(redis: Arc<Redis>, clock: Arc<dyn Clock>) -> Self {
-        Self { redis, alone: LocalLimiter::new(clock), is_alone: AtomicBool::new(false) }
+        let (alone, counted_alone) = (LocalLimiter::new(clock), ALONE.count(NONE));
+        Self { redis, alone, is_alone: AtomicBool::new(false), counted_alone }
     }
 
     async fn take_from_all(&self, policy: &Policy, caller: &str) -> Result<Verdict> {
@@ -76,6 +83,7 @@ impl RateLimiter for RedisLimiter {
                         "each process counts requests by itself: Redis does not answer"
                     );
                 }
+                self.counted_alone.increment(1);
                 self.alone.take(policy, caller).await
             }
         }

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use echo_domain::metric::{Declared, Metric};
+use echo_domain::{
+    CacheFigures, Relay, auth, feed,
+    media::MeasuredBlobs,
+    metric::{Declared, Metric, StoreCalls},
+};
 use echo_telemetry::{Format, Metrics};
 
 use crate::{
@@ -22,23 +26,24 @@ static BUILD_INFO: Metric<2> = Metric::gauge(
 static METRICS: [Declared; 2] = [BUILD_INFO.declared(), listener::CONNECTIONS_OPEN.declared()];
 
 /// Every family there is, by what it is about, as docs/metrics.md has them.
-const FAMILIES: [(&str, &[Declared]); 5] = [
+const FAMILIES: [(&str, &[Declared]); 16] = [
     ("The program", &METRICS),
     ("Requests", &echo_http::METRICS),
     ("People and posts", &echo_domain::Census::METRICS),
-    ("Stores and neighbours", &STORES),
+    ("Sessions", &auth::METRICS),
+    ("Passwords", &echo_crypto::METRICS),
+    ("Home timelines", &feed::METRICS),
+    ("What follows from events", &Relay::METRICS),
+    ("Images", &echo_media::METRICS),
+    ("Where images are", &MeasuredBlobs::METRICS),
+    ("Caches", &CacheFigures::METRICS),
+    ("Stores", &StoreCalls::METRICS),
+    ("SQLite", &echo_sqlite::METRICS),
+    ("MongoDB", &echo_mongo::METRICS),
+    ("Redis", &echo_redis::METRICS),
+    ("Neighbours", &echo_peers::METRICS),
     ("The process and its threads", &echo_telemetry::METRICS),
 ];
-
-static STORES: [Declared; 3] = [STORE_SECONDS.declared(), BATCH_WRITES.declared(), PEER_SECONDS.declared()];
-static STORE_SECONDS: Metric<3> = Metric::seconds(
-    "echo_store_seconds",
-    ["backend", "op", "outcome"],
-    "How long calls of stores took, with the wait for their turn.",
-);
-static BATCH_WRITES: Metric<0> = Metric::sizes("echo_sqlite_batch_writes", [], "Writes that one commit had.");
-static PEER_SECONDS: Metric<2> =
-    Metric::seconds("echo_peer_seconds", ["call", "outcome"], "How long calls of neighbours took.");
 
 /// Starts logging to standard error.
 ///

@@ -8,13 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use echo_domain::{Error, Result};
+use echo_domain::{Result, metric::StoreCalls};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::sync::{oneshot, watch};
 use tracing::Instrument;
 
 use crate::{
     error::{OpenError, Outcome, unavailable},
+    figures::{QUEUE, WriterFigures},
     migrations,
     queue::Queue,
     readers::{self, ReadJob},
@@ -49,6 +50,7 @@ pub struct Database {
     writer: Mutex<Option<JoinHandle<()>>>,
     news: watch::Sender<()>,
     instance: [u8; 16],
+    calls: StoreCalls,
 }
 
 impl Database {
@@ -65,11 +67,13 @@ impl Database {
             .collect::<rusqlite::Result<Vec<_>>>()
             .map_err(opening)?;
 
-        let (reads, read_jobs) = Queue::new(options.queue);
-        let (writes, write_jobs) = Queue::new(options.queue);
+        let (reads, read_jobs) = Queue::new(options.queue, QUEUE.level(["read"]));
+        let read_jobs = Arc::new(read_jobs);
+        let (writes, write_jobs) = Queue::new(options.queue, QUEUE.level(["write"]));
         let news = watch::Sender::new(());
-        let announcer = news.clone();
-        let writer = spawn(path, "sqlite-writer", move || writer::run(connection, &write_jobs, &announcer))?;
+        let (announcer, figures) = (news.clone(), WriterFigures::of(path));
+        let write = move || writer::run(connection, &write_jobs, &announcer, &figures);
+        let writer = spawn(path, "sqlite-writer", write)?;
         let readers = reading
             .into_iter()
             .map(|connection| {
@@ -84,6 +88,7 @@ impl Database {
             writer: Mutex::new(Some(writer)),
             news,
             instance: options.instance,
+            calls: StoreCalls::new("sqlite"),
         }))
     }
 
@@ -128,7 +133,7 @@ impl Database {
         work: impl FnOnce(&Tx<'_>) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        call(op, self.writes.push(writer::job(work, reply)), answer).await
+        self.call(op, self.writes.push(writer::job(work, reply)), answer).await
     }
 
     /// Runs `work` on a reader. It sees everything that was acknowledged before.
@@ -138,36 +143,26 @@ impl Database {
         work: impl FnOnce(&Connection) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
         let (reply, answer) = oneshot::channel();
-        call(op, self.reads.push(readers::job(work, reply)), answer).await
+        self.call(op, self.reads.push(readers::job(work, reply)), answer).await
+    }
+
+    /// Waits for the answer, within the span and the timing of every call.
+    async fn call<T>(&self, op: &'static str, pushed: Result<()>, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
+        let started = Instant::now();
+        let span = tracing::debug_span!("store", store.backend = "sqlite", store.op = op);
+        let answered = async {
+            pushed?;
+            answer.await.unwrap_or_else(|_| Err(unavailable(Some("it is closing".into()))))
+        };
+        let result = answered.instrument(span).await;
+        self.calls.note(op, started, &result);
+        result
     }
 }
 
 impl Drop for Database {
     fn drop(&mut self) {
         self.close();
-    }
-}
-
-/// Waits for the answer, within the span and the timing of every call.
-async fn call<T>(op: &'static str, pushed: Result<()>, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
-    let started = Instant::now();
-    let span = tracing::debug_span!("store", store.backend = "sqlite", store.op = op);
-    let answered = async {
-        pushed?;
-        answer.await.unwrap_or_else(|_| Err(unavailable(Some("it is closing".into()))))
-    };
-    let result = answered.instrument(span).await;
-    metrics::histogram!("echo_store_seconds", "backend" => "sqlite", "op" => op, "outcome" => outcome(&result))
-        .record(started.elapsed());
-    result
-}
-
-fn outcome<T>(result: &Result<T>) -> &'static str {
-    match result {
-        Ok(_) => "ok",
-        Err(Error::Unavailable { .. } | Error::StorageFull) => "unavailable",
-        Err(Error::Internal(_)) => "failed",
-        Err(_) => "refused",
     }
 }
 
@@ -235,7 +230,7 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use echo_domain::{Event, EventLog, RawId, UserId};
+    use echo_domain::{Error, Event, EventLog, RawId, UserId, contract::Figures};
     use rusqlite::params;
 
     use crate::{SqliteEvents, events, sql::Sql};
@@ -334,6 +329,55 @@ mod tests {
         pages("PRAGMA max_page_count = 1000000").await.unwrap();
         put(&database, "later").await.unwrap();
         assert_eq!(names(&database).await, ["later", "small"]);
+    }
+
+    #[tokio::test]
+    async fn what_the_file_goes_through_is_measured() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder);
+        let release = hold_the_writer(&database).await;
+        let writes = async { tokio::join!(put(&database, "a"), put(&database, "b"), put(&database, "a")) };
+        let release = async {
+            let waited = figures.get("echo_sqlite_queue{side=write}");
+            drop(release);
+            waited
+        };
+
+        let ((first, second, again), waited) = tokio::join!(writes, release);
+        names(&database).await;
+
+        first.and(second).unwrap();
+        assert!(matches!(again, Err(Error::Internal(_))));
+        assert_eq!(waited, 3.0);
+        for side in ["read", "write"] {
+            assert_eq!(figures.get(&format!("echo_sqlite_queue{{side={side}}}")), 0.0, "{side}");
+        }
+        assert_eq!(figures.values("echo_sqlite_batch_writes"), [1.0, 3.0]);
+        assert_eq!(figures.get("echo_sqlite_commit_seconds"), 2.0);
+        let wal = std::fs::metadata(folder.path().join("echo.db-wal")).unwrap().len();
+        assert_eq!(figures.get("echo_sqlite_wal_bytes"), wal as f64);
+        assert_eq!(figures.get("echo_store_seconds{backend=sqlite,op=test.put,outcome=ok}"), 2.0);
+        assert_eq!(figures.get("echo_store_seconds{backend=sqlite,op=test.put,outcome=failed}"), 1.0);
+        assert_eq!(figures.get("echo_store_seconds{backend=sqlite,op=test.names,outcome=ok}"), 1.0);
+    }
+
+    #[tokio::test]
+    async fn a_database_that_another_holds_is_counted_once_for_all_that_wait() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let folder = tempfile::tempdir().unwrap();
+        let database = open(&folder);
+        let impatient = |tx: &Tx<'_>| Ok(tx.busy_timeout(Duration::ZERO)?);
+        database.write("test.impatient", impatient).await.unwrap();
+        let other = Connection::open(folder.path().join("echo.db")).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+        let refused = put(&database, "a").await;
+
+        assert!(matches!(refused, Err(Error::Unavailable { .. })), "{refused:?}");
+        assert_eq!(figures.get("echo_sqlite_busy_total"), 1.0);
     }
 
     #[tokio::test]

@@ -28,7 +28,7 @@ pub(crate) fn append(tx: &Tx<'_>, event: &Event) -> Outcome<()> {
 #[async_trait]
 impl EventLog for SqliteEvents {
     async fn pending(&self, consumer: &'static str, limit: usize) -> Result<Vec<Recorded>> {
-        const PENDING: &str = "SELECT position, body FROM events
+        const PENDING: &str = "SELECT position, body, at FROM events
              WHERE position > coalesce((SELECT position FROM event_consumers WHERE name = ?1), 0)
              ORDER BY position LIMIT ?2";
         self.0
@@ -80,7 +80,7 @@ impl EventLog for SqliteEvents {
 fn recorded(row: &Row<'_>) -> rusqlite::Result<Option<Recorded>> {
     let position = sql::count(row, 0)?;
     Ok(match sql::from_json(row, 1) {
-        Ok(event) => Some(Recorded { position, event }),
+        Ok(event) => Some(Recorded { position, event, at: sql::time(row, 2)? }),
         Err(error) => {
             tracing::error!(
                 event.position = position,

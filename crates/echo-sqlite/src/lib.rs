@@ -9,6 +9,7 @@ mod database;
 mod doctor;
 mod error;
 mod events;
+mod figures;
 mod idempotency;
 mod media;
 mod migrations;
@@ -36,3 +37,14 @@ pub use posts::SqlitePosts;
 pub use snapshot::{Snapshot, newest_schema};
 pub use transfer::SqliteTransfer;
 pub use users::SqliteProfiles;
+
+use echo_domain::metric::Declared;
+
+/// What this crate measures, beside the calls of its stores.
+pub static METRICS: [Declared; 5] = [
+    figures::BATCH_WRITES.declared(),
+    figures::COMMIT_SECONDS.declared(),
+    figures::WAL_BYTES.declared(),
+    figures::BUSY.declared(),
+    figures::QUEUE.declared(),
+];

@@ -2,19 +2,21 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crossbeam_channel::Receiver;
 use echo_domain::{Error, Result};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use crate::error::{Failure, Outcome};
+use crate::{
+    error::{Failure, Outcome},
+    queue::Jobs,
+};
 
 /// Reads, and answers whoever asked.
 pub(crate) type ReadJob = Box<dyn FnOnce(&Connection) + Send>;
 
 /// What one reader does until the queue is closed and empty.
-pub(crate) fn run(connection: &Connection, jobs: &Receiver<ReadJob>) {
-    for job in jobs {
+pub(crate) fn run(connection: &Connection, jobs: &Jobs<ReadJob>) {
+    while let Some(job) = jobs.next() {
         job(connection);
     }
 }

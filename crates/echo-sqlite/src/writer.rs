@@ -4,15 +4,16 @@
 //! Each has a savepoint of its own: one that fails leaves no trace, and its neighbours do not notice. Nobody is
 //! answered before the commit.
 
-use std::{cell::Cell, ops::Deref};
+use std::{cell::Cell, ops::Deref, time::Instant};
 
-use crossbeam_channel::Receiver;
 use echo_domain::{Error, Result};
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 use tokio::sync::{oneshot, watch};
 
 use crate::{
     error::{Failure, Outcome, translate},
+    figures::WriterFigures,
+    queue::Jobs,
     readers::guarded,
 };
 
@@ -89,14 +90,20 @@ where
 }
 
 /// What the writer does until the queue is closed and empty.
-pub(crate) fn run(mut connection: Connection, jobs: &Receiver<Box<dyn WriteJob>>, news: &watch::Sender<()>) {
+pub(crate) fn run(
+    mut connection: Connection,
+    jobs: &Jobs<Box<dyn WriteJob>>,
+    news: &watch::Sender<()>,
+    figures: &WriterFigures,
+) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
-    for first in jobs {
+    while let Some(first) = jobs.next() {
         batch.push(first);
-        batch.extend(jobs.try_iter().take(BATCH_MAX - 1));
-        metrics::histogram!("echo_sqlite_batch_writes").record(u32::try_from(batch.len()).unwrap_or(u32::MAX));
+        batch.extend(jobs.more(BATCH_MAX - 1));
+        figures.batch(batch.len());
         let left_news = Cell::new(false);
-        let committed = write(&mut connection, &mut batch, &left_news);
+        let committed = write(&mut connection, &mut batch, &left_news, figures);
+        figures.ended(&committed);
         for job in batch.drain(..) {
             job.answer(&committed);
         }
@@ -110,12 +117,20 @@ pub(crate) fn run(mut connection: Connection, jobs: &Receiver<Box<dyn WriteJob>>
 }
 
 /// Runs the batch as one transaction.
-fn write(connection: &mut Connection, batch: &mut [Box<dyn WriteJob>], left_news: &Cell<bool>) -> rusqlite::Result<()> {
+fn write(
+    connection: &mut Connection,
+    batch: &mut [Box<dyn WriteJob>],
+    left_news: &Cell<bool>,
+    figures: &WriterFigures,
+) -> rusqlite::Result<()> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     for job in batch {
         write_one(&mut transaction, job, left_news)?;
     }
-    transaction.commit()
+    let started = Instant::now();
+    let committed = transaction.commit();
+    figures.flushed(started);
+    committed
 }
 
 fn write_one(

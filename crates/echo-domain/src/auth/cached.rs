@@ -29,7 +29,7 @@ impl CachedAccounts {
     /// Remembers up to about `bytes`.
     pub fn new(accounts: Arc<dyn AccountStore>, bytes: u64, clock: Arc<dyn Clock>, others: Arc<dyn Broadcast>) -> Self {
         let weight = |account: &Arc<Account>| 300 + account.email.as_str().len();
-        Self { accounts, known: Arc::new(Cache::new(bytes, Self::LIFETIME, clock, weight)), others }
+        Self { accounts, known: Arc::new(Cache::new("accounts", bytes, Self::LIFETIME, clock, weight)), others }
     }
 
     /// Makes a change to an account, and then forgets and tells it, whatever came of the change.

@@ -4,6 +4,7 @@ mod account;
 mod cached;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod figures;
 mod gate;
 mod lookup;
 #[cfg(feature = "contract")]
@@ -16,6 +17,7 @@ mod store;
 
 pub use account::{Account, Email, Identity, Login, Role, State, Username};
 pub use cached::CachedAccounts;
+pub use figures::METRICS;
 pub use gate::Gate;
 pub use lookup::Lookup;
 pub use password::{NewPassword, PasswordHash, PasswordHasher, Verdict};

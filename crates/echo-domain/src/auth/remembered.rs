@@ -28,7 +28,7 @@ impl RememberedLookup {
     /// Remembers up to about `bytes`.
     pub fn new(lookup: Arc<dyn Lookup>, bytes: u64, clock: &Arc<dyn Clock>) -> Self {
         let weight = |account: &Arc<Identity>| 250 + account.email.as_str().len();
-        Self { lookup, accounts: LastKnown::new(bytes, Self::LIFETIME, clock, weight) }
+        Self { lookup, accounts: LastKnown::new(["accounts", "last_accounts"], bytes, Self::LIFETIME, clock, weight) }
     }
 }
 

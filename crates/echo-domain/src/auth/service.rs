@@ -13,7 +13,7 @@ use crate::{
 
 use super::{
     AccessClaims, Account, AccountStore, Email, Gate, Identity, Login, Lookup, NewPassword, PasswordHash,
-    PasswordHasher, RefreshTokens, Role, Session, SessionStore, State, Username, Verdict, Viewer,
+    PasswordHasher, RefreshTokens, Role, Session, SessionStore, State, Username, Verdict, Viewer, figures::Figures,
 };
 
 /// What the auth area stands on.
@@ -32,6 +32,7 @@ pub struct Parts {
 /// The use cases around accounts and sessions.
 pub struct AuthService {
     parts: Parts,
+    figures: Figures,
 }
 
 /// What somebody fills in to sign up.
@@ -61,8 +62,8 @@ pub struct SignedIn {
 }
 
 impl AuthService {
-    pub const fn new(parts: Parts) -> Self {
-        Self { parts }
+    pub fn new(parts: Parts) -> Self {
+        Self { parts, figures: Figures::default() }
     }
 
     /// Opens an account and its profile under `id`. The same call again, with the same id, succeeds and changes nothing.
@@ -107,6 +108,12 @@ impl AuthService {
     /// [`Error::Forbidden`] `account_suspended`.
     #[instrument(level = "debug", name = "auth.log_in", skip_all)]
     pub async fn log_in(&self, id: SessionId, login: &str, password: &str, device: &str) -> Result<SignedIn> {
+        let outcome = self.open_session(id, login, password, device).await;
+        self.figures.signed_in(&outcome);
+        outcome
+    }
+
+    async fn open_session(&self, id: SessionId, login: &str, password: &str, device: &str) -> Result<SignedIn> {
         let account = match Login::parse(login) {
             Some(login) => self.parts.accounts.find_by_login(&login).await?,
             None => None,
@@ -169,17 +176,23 @@ impl AuthService {
             token.generation.checked_add(1) == Some(session.generation) && now.since(session.rotated) <= Session::GRACE;
         if !in_grace {
             tracing::warn!(user.id = %session.account, session.id = %session.id, "refresh token used twice: session revoked");
-            self.revoke(session.account, session.id).await?;
+            if self.revoke(session.account, session.id).await? {
+                self.figures.ended_as_stolen.increment(1);
+            }
             return Err(Error::forbidden("refresh_token_reused", "This refresh token was used before; sign in again"));
         }
         let account = self.parts.accounts.find(session.account).await?.ok_or_else(refresh_token_invalid)?;
-        Ok((self.access_token(&session, account.role, now)?, self.parts.refresh.issue(&session)))
+        let access = self.access_token(&session, account.role, now)?;
+        self.figures.refreshed.increment(1);
+        Ok((access, self.parts.refresh.issue(&session)))
     }
 
     /// Ends the viewer's session.
     #[instrument(level = "debug", name = "auth.log_out", skip_all)]
     pub async fn log_out(&self, viewer: Viewer) -> Result<()> {
-        self.revoke(viewer.id, viewer.session).await?;
+        if self.revoke(viewer.id, viewer.session).await? {
+            self.figures.ended_by_logout.increment(1);
+        }
         Ok(())
     }
 
@@ -196,6 +209,7 @@ impl AuthService {
     #[instrument(level = "debug", name = "auth.end_session", skip_all)]
     pub async fn end_session(&self, viewer: Viewer, session: SessionId) -> Result<()> {
         if self.revoke(viewer.id, session).await? {
+            self.figures.ended_by_choice.increment(1);
             Ok(())
         } else {
             Err(Error::not_found("session_not_found", "Session not found"))
@@ -322,6 +336,7 @@ impl AuthService {
         let Some(revoked) = self.parts.accounts.change_password(account, old, &hash, keep, now).await? else {
             return Ok(false);
         };
+        self.figures.ended_by_password.increment(revoked.len() as u64);
         self.note_revoked(revoked, now).await;
         Ok(true)
     }
@@ -363,6 +378,7 @@ impl Lookup for AuthService {
         }
         let now = self.parts.clock.now();
         let revoked = self.parts.accounts.delete(account, now, &Event::AccountDeleted { account }).await?;
+        self.figures.ended_with_account.increment(revoked.len() as u64);
         self.note_revoked(revoked, now).await;
         Ok(())
     }

@@ -6,9 +6,9 @@ use std::{
     time::Duration,
 };
 
-use quick_cache::{Weighter, unsync};
+use quick_cache::{DefaultHashBuilder, Weighter, unsync};
 
-use crate::{Change, Clock, Hears, PostId, Timestamp, UserId, users::Following};
+use crate::{CacheFigures, Change, Clock, Evictions, Hears, PostId, Timestamp, UserId, users::Following};
 
 use super::Timeline;
 
@@ -20,10 +20,11 @@ pub struct TimelineCopies {
     // One lock: what takes longest under it is to look at each post that was heard, once for each copy.
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
+    figures: CacheFigures,
 }
 
 struct State {
-    copies: unsync::Cache<UserId, Copy, Weigh>,
+    copies: Copies,
     /// The latest posts, as they were heard of.
     heard: VecDeque<(PostId, UserId)>,
     /// How many were heard of in all.
@@ -31,6 +32,8 @@ struct State {
     /// How often all copies were given up.
     clearings: u64,
 }
+
+type Copies = unsync::Cache<UserId, Copy, Weigh, DefaultHashBuilder, Evictions>;
 
 struct Copy {
     timeline: Timeline,
@@ -65,9 +68,10 @@ impl TimelineCopies {
     pub fn new(bytes: u64, clock: Arc<dyn Clock>) -> Self {
         const TYPICAL: u64 = 4096;
         let items = usize::try_from(bytes / TYPICAL).unwrap_or(usize::MAX);
-        let copies = unsync::Cache::with_weighter(items, bytes, Weigh);
+        let figures = CacheFigures::of("timeline_copies");
+        let copies = Copies::with(items, bytes, Weigh, DefaultHashBuilder::default(), figures.evictions());
         let state = State { copies, heard: VecDeque::new(), count: 0, clearings: 0 };
-        Self { state: Mutex::new(state), clock }
+        Self { state: Mutex::new(state), clock, figures }
     }
 
     /// To be called before a timeline is read that will be [kept](Self::keep).
@@ -83,11 +87,18 @@ impl TimelineCopies {
             // Those heard of before may not have been pushed yet.
             let has_heard = state.oldest();
             state.copies.insert(owner, Copy { timeline: timeline.clone(), has_heard, until });
+            self.figures.holds(state.copies.weight(), state.copies.len());
         }
     }
 
     /// The owner's timeline, made from these follows in this version.
     pub fn get(&self, owner: UserId, version: u64, following: &Following) -> Option<Timeline> {
+        let found = self.look_up(owner, version, following);
+        self.figures.asked(1, usize::from(found.is_some()));
+        found
+    }
+
+    fn look_up(&self, owner: UserId, version: u64, following: &Following) -> Option<Timeline> {
         let now = self.clock.now();
         let mut state = self.lock();
         let State { copies, heard, count, .. } = &mut *state;
@@ -131,7 +142,10 @@ impl Hears for TimelineCopies {
     fn hear(&self, change: &Change) {
         match change {
             Change::PostAdded { post, author } => self.lock().add(*post, *author),
-            Change::PostsUncertain { .. } | Change::Anything => self.lock().clear(),
+            Change::PostsUncertain { .. } | Change::Anything => {
+                self.lock().clear();
+                self.figures.holds(0, 0);
+            }
             _ => {}
         }
     }
@@ -141,7 +155,10 @@ impl Hears for TimelineCopies {
 mod tests {
     use super::*;
     use crate::{
-        contract::sample::{self, NOW},
+        contract::{
+            Figures,
+            sample::{self, NOW},
+        },
         users::Followee,
     };
 
@@ -193,6 +210,22 @@ mod tests {
             copies.hear(&published(sample::id()));
         }
         assert_eq!(posts(&copies), None);
+    }
+
+    #[test]
+    fn copies_that_are_used_are_counted() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let (copies, posts) = copies(sample::id());
+
+        assert!(posts(&copies).is_some());
+        assert!(copies.get(sample::id(), 1, &Following::default()).is_none());
+
+        assert_eq!(figures.get("echo_cache_hits_total{cache=timeline_copies}"), 1.0);
+        assert_eq!(figures.get("echo_cache_misses_total{cache=timeline_copies}"), 1.0);
+        assert_eq!(figures.get("echo_cache_entries{cache=timeline_copies}"), 1.0);
+        copies.hear(&Change::Anything);
+        assert_eq!(figures.get("echo_cache_entries{cache=timeline_copies}"), 0.0);
     }
 
     #[test]

@@ -13,13 +13,13 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::{
-    Error, PageRequest, PostId, RawId, Relay, Result, UserId,
-    contract::{Backend, Dice, at_once, sample},
+    Consumer, Error, Event, PageRequest, PostId, RawId, Recorded, Relay, Result, UserId,
+    contract::{Backend, Dice, Figures, at_once, sample},
     posts::PostStore,
 };
 
 use super::{Policy, Reason, Timeline, TimelineStore};
-use world::{World, home};
+use world::{Noon, World, home};
 
 /// `$fresh` is an async fn returning a [`Shape`] and a guard.
 #[macro_export]
@@ -36,6 +36,7 @@ macro_rules! home_timeline_contract {
             the_large_are_not_pushed_and_stay_large
             between_the_thresholds_posts_are_pushed_and_pulled_and_shown_once
             timelines_that_cannot_be_kept_are_done_without
+            what_comes_into_timelines_and_how_they_are_read_is_counted
         }
     };
 }
@@ -99,7 +100,12 @@ pub async fn a_pushed_timeline_equals_the_pulled_one_after_any_concurrent_work(s
     const STEPS: usize = 60;
     let world = Arc::new(World::new(&shape, 6, POLICY).await);
     let (stop, stopped) = watch::channel(false);
-    let relay = Relay { log: world.events.clone(), consumers: vec![world.keeper.clone()], everybody: &["feed"] };
+    let relay = Relay {
+        log: world.events.clone(),
+        consumers: vec![world.keeper.clone()],
+        everybody: &["feed"],
+        clock: Arc::new(Noon),
+    };
     let relay = tokio::spawn(relay.run(stopped));
 
     at_once((0..TASKS).map(|seed| {
@@ -350,4 +356,38 @@ pub async fn timelines_that_cannot_be_kept_are_done_without(shape: Shape) {
     world.assert_equal(viewer).await;
 
     assert_eq!(home(&world.feed, viewer, PageRequest::first(10)).await.unwrap().items.len(), 3);
+}
+
+pub async fn what_comes_into_timelines_and_how_they_are_read_is_counted(shape: Shape) {
+    let figures = Figures::default();
+    let _counting = figures.count_here();
+    let mut world = World::new(&shape, 6, POLICY).await;
+    let [reader, author, absent, star, ana, ben] = world.people[..] else { unreachable!() };
+    for (follower, followee) in
+        [(reader, author), (absent, author), (reader, star), (absent, star), (author, star), (ana, star), (ben, star)]
+    {
+        world.follow(follower, followee).await;
+    }
+    let read = async |world: &World| world.home(reader, PageRequest::first(10)).await.unwrap();
+    read(&world).await;
+    read(&world).await;
+
+    for author in [author, star] {
+        let event = Event::PostPublished { post: world.publish(author).await, author, media: Vec::new() };
+        world.keeper.handle(&event).await.unwrap();
+        let at = sample::NOW - Duration::from_secs(3);
+        world.keeper.done(&Recorded { position: 1, event, at }, sample::NOW);
+    }
+    world.read_from(Arc::new(Broken));
+    read(&world).await;
+
+    let counted = |name: &str| figures.get(name);
+    assert_eq!(counted("echo_fanout_timelines_total{outcome=pushed}"), 1.0);
+    assert_eq!(counted("echo_fanout_timelines_total{outcome=dropped}"), 1.0);
+    assert_eq!(counted("echo_fanout_posts_total{how=pushed}"), 1.0);
+    assert_eq!(counted("echo_fanout_posts_total{how=pulled}"), 1.0);
+    assert_eq!(figures.values("echo_feed_freshness_seconds"), [3.0, 3.0]);
+    for how in ["kept", "rebuilt", "pulled"] {
+        assert_eq!(counted(&format!("echo_timeline_reads_total{{how={how}}}")), 1.0, "{how}");
+    }
 }

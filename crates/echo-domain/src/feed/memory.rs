@@ -3,18 +3,21 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use quick_cache::{Weighter, unsync};
+use quick_cache::{DefaultHashBuilder, Weighter, unsync};
 
-use crate::{Clock, PostId, RawId, Result, Timestamp, UserId};
+use crate::{CacheFigures, Clock, Evictions, PostId, RawId, Result, Timestamp, UserId};
 
 use super::{Timeline, TimelineStore};
 
 /// Keeps timelines in memory, of those who read theirs latest.
 pub struct MemoryTimelines {
     // One lock: nothing takes longer under it than to copy a timeline, a microsecond.
-    kept: Mutex<unsync::Cache<UserId, Kept, Weigh>>,
+    kept: Mutex<Timelines>,
     clock: Arc<dyn Clock>,
+    figures: CacheFigures,
 }
+
+type Timelines = unsync::Cache<UserId, Kept, Weigh, DefaultHashBuilder, Evictions>;
 
 #[derive(Clone)]
 struct Kept {
@@ -40,11 +43,17 @@ impl MemoryTimelines {
     pub fn new(bytes: u64, clock: Arc<dyn Clock>) -> Self {
         const TYPICAL: u64 = 4096;
         let items = usize::try_from(bytes / TYPICAL).unwrap_or(usize::MAX);
-        Self { kept: Mutex::new(unsync::Cache::with_weighter(items, bytes, Weigh)), clock }
+        let figures = CacheFigures::of("timelines");
+        let kept = Timelines::with(items, bytes, Weigh, DefaultHashBuilder::default(), figures.evictions());
+        Self { kept: Mutex::new(kept), clock, figures }
     }
 
-    fn lock(&self) -> MutexGuard<'_, unsync::Cache<UserId, Kept, Weigh>> {
+    fn lock(&self) -> MutexGuard<'_, Timelines> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell_size(&self, kept: &Timelines) {
+        self.figures.holds(kept.weight(), kept.len());
     }
 }
 
@@ -78,15 +87,16 @@ impl TimelineStore for MemoryTimelines {
             drop(it);
             kept.remove(owner);
         }
+        self.tell_size(&kept);
         Ok(have)
     }
 
     async fn read(&self, owner: UserId) -> Result<Option<Timeline>> {
         let now = self.clock.now();
         let mut kept = self.lock();
-        let Some(mut it) = kept.get_mut(&owner).filter(|it| it.until > now && it.making.is_none()) else {
-            return Ok(None);
-        };
+        let found = kept.get_mut(&owner).filter(|it| it.until > now && it.making.is_none());
+        self.figures.asked(1, usize::from(found.is_some()));
+        let Some(mut it) = found else { return Ok(None) };
         it.until = now + Timeline::KEPT;
         Ok(Some(it.timeline.clone()))
     }
@@ -102,11 +112,15 @@ impl TimelineStore for MemoryTimelines {
         let mut kept = self.lock();
         let Some(mut it) = kept.get_mut(&owner).filter(|it| it.making == Some(making)) else { return Ok(false) };
         it.fill(posts, more);
+        drop(it);
+        self.tell_size(&kept);
         Ok(true)
     }
 
     async fn forget(&self, owner: UserId) -> Result<()> {
-        self.lock().remove(&owner);
+        let mut kept = self.lock();
+        kept.remove(&owner);
+        self.tell_size(&kept);
         Ok(())
     }
 }
@@ -119,7 +133,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::contract::sample;
+    use crate::contract::{Figures, sample};
 
     #[derive(Default)]
     struct Hand(AtomicI64);
@@ -183,5 +197,30 @@ mod tests {
 
         assert!(timelines.lock().weight() <= 1 << 20);
         assert!(timelines.lock().len() > 50);
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_and_read_is_counted() {
+        let figures = Figures::default();
+        let _counting = figures.count_here();
+        let timelines = MemoryTimelines::new(4096, Arc::new(Hand::default()));
+        let owner = sample::id();
+        make(&timelines, owner, &[]).await;
+
+        timelines.read(owner).await.unwrap();
+        timelines.read(sample::id()).await.unwrap();
+
+        assert_eq!(figures.get("echo_cache_hits_total{cache=timelines}"), 1.0);
+        assert_eq!(figures.get("echo_cache_misses_total{cache=timelines}"), 1.0);
+        assert_eq!(figures.get("echo_cache_entries{cache=timelines}"), 1.0);
+        let bytes = figures.get("echo_cache_bytes{cache=timelines}");
+        timelines.push(&[owner], sample::id()).await.unwrap();
+        assert!(figures.get("echo_cache_bytes{cache=timelines}") > bytes);
+        for other in sample::ids::<UserId, 50>() {
+            make(&timelines, other, &[]).await;
+        }
+        assert!(figures.get("echo_cache_evictions_total{cache=timelines}") > 10.0);
+        timelines.forget(owner).await.unwrap();
+        assert_eq!(figures.get("echo_cache_entries{cache=timelines}"), timelines.lock().len() as f64);
     }
 }

@@ -3,6 +3,7 @@
 #[cfg(feature = "contract")]
 pub mod contract;
 mod copies;
+mod figures;
 #[cfg(feature = "contract")]
 pub mod home_contract;
 mod keeper;
@@ -14,6 +15,7 @@ mod sources;
 mod store;
 
 pub use copies::TimelineCopies;
+pub use figures::{FanOut, METRICS, Reads};
 pub use keeper::FeedKeeper;
 pub use memory::MemoryTimelines;
 pub use policy::Policy;

@@ -11,7 +11,7 @@ use crate::{
     users::{Directory, Following},
 };
 
-use super::{Policy, Reason, Timeline, TimelineCopies, TimelineStore, sources::Sources};
+use super::{Policy, Reads, Reason, Timeline, TimelineCopies, TimelineStore, sources::Sources};
 
 /// What people do with their home timelines.
 pub struct FeedService {
@@ -23,6 +23,7 @@ pub struct FeedService {
     pub policy: Policy,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<IdSource>,
+    pub reads: Reads,
 }
 
 impl FeedService {
@@ -76,6 +77,7 @@ impl FeedService {
     /// Without what is kept when it cannot be had: all by pull is the same, only dearer.
     async fn sources<'a>(&self, viewer: UserId, following: &'a Following) -> Sources<'a> {
         let kept = self.kept(viewer, following).await.inspect_err(|error| {
+            self.reads.pulled.increment(1);
             tracing::warn!(error = error as &dyn std::error::Error, "home timeline is pulled: none can be kept");
         });
         Sources { viewer, following, policy: self.policy, kept: kept.ok() }
@@ -86,11 +88,13 @@ impl FeedService {
         let version = self.policy.version(following);
         let copies = self.copies.as_deref();
         if let Some(copy) = copies.and_then(|copies| copies.get(viewer, version, following)) {
+            self.reads.kept.increment(1);
             return Ok(copy);
         }
         let begun = copies.map(TimelineCopies::begin);
         match self.timelines.read(viewer).await? {
             Some(timeline) if timeline.version == version => {
+                self.reads.kept.increment(1);
                 let (Some(copies), Some(begun)) = (copies, begun) else { return Ok(timeline) };
                 copies.keep(viewer, &timeline, begun);
                 // With what was heard of and not pushed yet, as the next read has it.
@@ -111,6 +115,7 @@ impl FeedService {
         let timeline = Timeline { version, posts: gathered.items, more: gathered.next.is_some() };
         // Refused when it was lost, or another read of theirs makes it, too: the next one finds it or makes it.
         self.timelines.fill(viewer, making, &timeline.posts, timeline.more).await?;
+        self.reads.rebuilt.increment(1);
         Ok(timeline)
     }
 }

@@ -45,7 +45,7 @@ impl CachedBlobs {
             Known::Whole(bytes, _) => bytes.len(),
             Known::Long | Known::Absent => 0,
         };
-        Self { blobs, known: Cache::new(bytes, Self::LIFETIME, clock, weigh) }
+        Self { blobs, known: Cache::new("images", bytes, Self::LIFETIME, clock, weigh) }
     }
 
     async fn known(&self, name: Arc<str>) -> Result<Known> {

@@ -42,10 +42,10 @@ impl CachedPosts {
     /// Remembers up to about `bytes`.
     pub fn new(posts: Arc<dyn PostStore>, bytes: u64, clock: &Arc<dyn Clock>, others: Arc<dyn Broadcast>) -> Self {
         let known = Known {
-            details: Cache::new(bytes / 8 * 5, Self::LIFETIME, clock.clone(), |detail| weight(detail)),
-            liked: Cache::new(bytes / 8, Self::LIFETIME, clock.clone(), |_| 0),
-            counts: Cache::new(bytes / 8, Self::LIFETIME, clock.clone(), |_| 0),
-            total: Cache::new(1024, Self::LIFETIME, clock.clone(), |_| 0),
+            details: Cache::new("posts", bytes / 8 * 5, Self::LIFETIME, clock.clone(), |detail| weight(detail)),
+            liked: Cache::new("likes", bytes / 8, Self::LIFETIME, clock.clone(), |_| 0),
+            counts: Cache::new("post_counts", bytes / 8, Self::LIFETIME, clock.clone(), |_| 0),
+            total: Cache::new("post_total", 1024, Self::LIFETIME, clock.clone(), |_| 0),
             newest: Newest::new(Self::LIFETIME, clock.clone()),
             heads: Heads::new(bytes / 8, Self::LIFETIME, clock.clone()),
         };

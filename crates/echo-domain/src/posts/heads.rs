@@ -21,7 +21,7 @@ impl Heads {
 
     /// Remembers up to about `bytes`, for `lifetime` in case a change is not heard of.
     pub(super) fn new(bytes: u64, lifetime: Duration, clock: Arc<dyn Clock>) -> Self {
-        Self(Cache::new(bytes, lifetime, clock, |head| head.items.len() * size_of::<PostId>()))
+        Self(Cache::new("newest_by_author", bytes, lifetime, clock, |head| head.items.len() * size_of::<PostId>()))
     }
 
     /// As [`PostStore::newest_by`].

@@ -48,11 +48,13 @@ impl CachedProfiles {
         others: Arc<dyn Broadcast>,
     ) -> Self {
         let known = Known {
-            profiles: Cache::new(bytes / 2, Self::LIFETIME, clock.clone(), |profile| profile.weight()),
-            follows: Cache::new(bytes / 4, Self::LIFETIME, clock.clone(), |page| {
+            profiles: Cache::new("profiles", bytes / 2, Self::LIFETIME, clock.clone(), |profile| profile.weight()),
+            follows: Cache::new("follows", bytes / 4, Self::LIFETIME, clock.clone(), |page| {
                 page.items.len() * size_of::<Follow>()
             }),
-            following: Cache::new(bytes / 4, Self::LIFETIME, clock.clone(), |following| following.weight()),
+            following: Cache::new("following", bytes / 4, Self::LIFETIME, clock.clone(), |following| {
+                following.weight()
+            }),
         };
         Self { profiles, known: Arc::new(known), others }
     }

@@ -29,8 +29,12 @@ impl RememberedDirectory {
     pub fn new(directory: Arc<dyn Directory>, bytes: u64, clock: &Arc<dyn Clock>) -> Self {
         Self {
             directory,
-            profiles: LastKnown::new(bytes / 4 * 3, Self::LIFETIME, clock, |profile| profile.weight()),
-            following: LastKnown::new(bytes / 4, Self::LIFETIME, clock, |following| following.weight()),
+            profiles: LastKnown::new(["profiles", "last_profiles"], bytes / 4 * 3, Self::LIFETIME, clock, |profile| {
+                profile.weight()
+            }),
+            following: LastKnown::new(["following", "last_following"], bytes / 4, Self::LIFETIME, clock, |following| {
+                following.weight()
+            }),
         }
     }
 }

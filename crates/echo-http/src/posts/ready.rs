@@ -3,11 +3,11 @@
 use std::sync::{Arc, OnceLock};
 
 use echo_domain::{
-    Error, PostId, Result,
+    CacheFigures, Error, Evictions, PostId, Result,
     posts::{PostDetail, PostView},
     users::Profile,
 };
-use quick_cache::{Weighter, sync::Cache};
+use quick_cache::{DefaultHashBuilder, Weighter, sync::Cache};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::{
@@ -22,8 +22,11 @@ use crate::media::Links;
 #[derive(Clone)]
 pub struct ReadyPosts {
     links: Links,
-    ready: Arc<Cache<PostId, Arc<Ready>, Bytes>>,
+    ready: Arc<Known>,
+    figures: Arc<CacheFigures>,
 }
+
+type Known = Cache<PostId, Arc<Ready>, Bytes, DefaultHashBuilder, Evictions>;
 
 /// A post as one viewer gets it. Serialises by copying.
 pub(crate) struct ReadyPost {
@@ -56,29 +59,52 @@ impl ReadyPosts {
     pub fn new(links: Links, bytes: u64) -> Self {
         const TYPICAL: u64 = 2048;
         let items = usize::try_from(bytes / TYPICAL).unwrap_or(usize::MAX);
-        Self { links, ready: Arc::new(Cache::with_weighter(items, bytes, Bytes)) }
+        let figures = CacheFigures::of("ready_posts");
+        let known = Known::with(items, bytes, Bytes, DefaultHashBuilder::default(), figures.evictions());
+        Self { links, ready: Arc::new(known), figures: Arc::new(figures) }
     }
 
     /// # Errors
     /// As [`ReadyPosts::of`].
     pub(crate) fn all(&self, views: Vec<PostView>) -> Result<Vec<ReadyPost>> {
-        views.into_iter().map(|view| self.of(view)).collect()
+        let (wanted, mut found) = (views.len(), 0);
+        let posts = views.into_iter().map(|view| match self.known(&view)? {
+            Some(post) => {
+                found += 1;
+                Ok(post)
+            }
+            None => self.make(view),
+        });
+        let posts = posts.collect();
+        self.figures.asked(wanted, found);
+        posts
     }
 
     /// # Errors
     /// [`Error::Internal`] when a time is out of any calendar.
     pub(crate) fn of(&self, view: PostView) -> Result<ReadyPost> {
-        let (post, is_liked) = (view.detail.post.id, view.is_liked);
-        if let Some(ready) = self.ready.get(&post).filter(|ready| ready.is_made_of(&view)) {
-            ready.form(is_liked, &self.links)?;
-            return Ok(ReadyPost { ready, is_liked });
-        }
-        let PostView { detail, author, commenters, .. } = view;
+        let known = self.known(&view)?;
+        self.figures.asked(1, usize::from(known.is_some()));
+        known.map_or_else(|| self.make(view), Ok)
+    }
+
+    fn known(&self, view: &PostView) -> Result<Option<ReadyPost>> {
+        let Some(ready) = self.ready.get(&view.detail.post.id).filter(|ready| ready.is_made_of(view)) else {
+            return Ok(None);
+        };
+        ready.form(view.is_liked, &self.links)?;
+        Ok(Some(ReadyPost { ready, is_liked: view.is_liked }))
+    }
+
+    fn make(&self, view: PostView) -> Result<ReadyPost> {
+        let PostView { detail, author, commenters, is_liked } = view;
+        let post = detail.post.id;
         let mut ready =
             Ready { detail, author, commenters, liked: OnceLock::new(), unliked: OnceLock::new(), length: 0 };
         ready.length = ready.form(is_liked, &self.links)?.get().len() as u64;
         let ready = Arc::new(ready);
         self.ready.insert(post, ready.clone());
+        self.figures.holds(self.ready.weight(), self.ready.len());
         Ok(ReadyPost { ready, is_liked })
     }
 }

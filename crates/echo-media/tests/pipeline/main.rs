@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod animations;
+mod figures;
 mod hidden;
 mod hostile;
 mod photographs;

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod contract;
+mod figures;
 mod fixture;
 mod impostor;
 mod older;

@@ -12,7 +12,7 @@ use axum::{
 use echo_domain::{
     Error, Result,
     auth::Lookup,
-    contract::sample,
+    contract::{Figures, sample},
     media::MediaDesk,
     users::{Directory, Following},
 };
@@ -118,6 +118,21 @@ async fn what_fails_in_between_is_tried_again() {
 }
 
 #[tokio::test]
+async fn calls_and_tries_are_counted() {
+    let figures = Figures::default();
+    let _counting = figures.count_here();
+    let odd = Odd::start(|place| if place < 2 { Deed::SayAndGo(String::new()) } else { nobody() }).await;
+    let directory = odd.directory();
+    assert_eq!(figures.get("echo_peer_up{peer=users}"), 1.0);
+
+    ask(&directory).await.unwrap();
+    ask(&directory).await.unwrap();
+
+    assert_eq!(figures.get("echo_peer_retries_total{peer=users}"), 2.0);
+    assert_eq!(figures.get("echo_peer_seconds{peer=users,call=/internal/users/following,outcome=ok}"), 2.0);
+}
+
+#[tokio::test]
 async fn what_fails_every_time_is_unavailable() {
     for fault in [Deed::status("500 Internal Server Error", "?"), Deed::SayAndGo("HTTP/1.1 200 OK\r\ncon".to_owned())] {
         let odd = Odd::start(move |_| fault.clone()).await;
@@ -199,6 +214,8 @@ async fn a_connection_that_was_closed_meanwhile_is_made_anew() {
 
 #[tokio::test]
 async fn who_is_gone_is_left_alone_until_it_is_back() {
+    let figures = Figures::default();
+    let _counting = figures.count_here();
     let place = Place::new();
     let address = nowhere().await;
     let directory = RemoteDirectory(peer(Service::Users, address));
@@ -210,6 +227,7 @@ async fn who_is_gone_is_left_alone_until_it_is_back() {
     let started = Instant::now();
     assert!(is_left_alone(&ask(&directory).await));
     assert!(started.elapsed() < Duration::from_millis(50), "{:?}", started.elapsed());
+    assert_eq!(figures.get("echo_peer_up{peer=users}"), 0.0);
 
     let _neighbour = Neighbour::start_at(address, place.served()).await;
     let mut asked = 0;
@@ -219,6 +237,7 @@ async fn who_is_gone_is_left_alone_until_it_is_back() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     assert!(asked > 0);
+    assert_eq!(figures.get("echo_peer_up{peer=users}"), 1.0);
     for outcome in join_all((0..20).map(|_| ask(&directory))).await {
         outcome.unwrap();
     }

@@ -10,7 +10,7 @@ use std::{
 
 use echo_domain::{
     PostId, Timestamp, UserId,
-    contract::{Backend, sample},
+    contract::{Backend, Figures, sample},
     posts::{PostDetail, PostStore},
     users::{Name, Profile, ProfileChange, ProfileStore},
 };
@@ -85,14 +85,20 @@ async fn detail(posts: &dyn PostStore, post: PostId) -> Option<Arc<PostDetail>> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_one_process_read_another_does_not_read_again() {
+    let figures = Figures::default();
+    let _counting = figures.count_here();
     let echo = Echo::start(&[]).await;
     let profile = echo.opened("alice").await;
+    let asked = || ["hits", "misses"].map(|it| figures.get(&format!("echo_cache_{it}_total{{cache=shared}}")));
+    let [hits, misses] = asked();
     assert_eq!(name(&*echo.one.profiles, profile.id).await, "before");
+    assert_eq!(asked(), [hits, misses + 1.0]);
 
     // Past the cache: nobody hears of it.
     rename(&*echo.plain.profiles, profile.id, "after").await;
 
     assert_eq!(name(&*echo.other.profiles, profile.id).await, "before");
+    assert_eq!(asked(), [hits + 1.0, misses + 1.0]);
     let left: u64 = echo.server.tell(&["PTTL", &key(profile.id)]).parse().unwrap();
     assert!((40_000..=72_000).contains(&left), "{left}");
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use echo_domain::Error;
+use echo_domain::{Error, contract::Figures};
 use echo_redis::{OpenError, Redis};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -165,4 +165,27 @@ async fn a_cluster_is_opened_by_any_of_its_masters() {
     redis.ping().await.unwrap();
     redis.close().await;
     assert!(matches!(redis.ping().await, Err(Error::Unavailable { .. })));
+}
+
+#[tokio::test]
+async fn what_becomes_of_the_connection_is_counted() {
+    let figures = Figures::default();
+    let _counting = figures.count_here();
+    let mut server = Server::start();
+    let redis = server.open().await;
+    redis.ping().await.unwrap();
+    let up = || figures.get("echo_redis_up");
+    let calls = |outcome| figures.get(&format!("echo_store_seconds{{backend=redis,op=ping,outcome={outcome}}}"));
+    assert_eq!((up(), figures.get("echo_redis_reconnects_total")), (1.0, 0.0));
+    assert_eq!(calls("ok"), 1.0);
+
+    server.kill();
+    eventually("it is missed", async || redis.ping().await.is_err()).await;
+    assert_eq!(up(), 0.0);
+    assert!(calls("unavailable") > 0.0);
+
+    server.restart();
+    eventually("it is found again", async || redis.ping().await.is_ok()).await;
+    assert_eq!(up(), 1.0);
+    eventually("that is counted", async || figures.get("echo_redis_reconnects_total") == 1.0).await;
 }

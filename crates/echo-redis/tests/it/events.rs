@@ -49,7 +49,8 @@ impl Process {
     }
 
     fn relay(&mut self, consumer: Arc<Recorder>) {
-        let relay = Relay { log: self.events.clone(), consumers: vec![consumer], everybody: &["ana"] };
+        let (log, clock) = (self.events.clone(), Arc::new(Now));
+        let relay = Relay { log, consumers: vec![consumer], everybody: &["ana"], clock };
         self.tasks.spawn(relay.run(self.stop.subscribe()));
     }
 

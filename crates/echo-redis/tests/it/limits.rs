@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use echo_domain::{
     Clock, Timestamp,
+    contract::Figures,
     limits::{Policy, RateLimiter, Verdict},
 };
 use echo_redis::{Redis, RedisLimiter};
@@ -68,6 +69,8 @@ async fn masters_of_a_cluster_share_the_callers() {
 
 #[tokio::test]
 async fn each_process_counts_alone_while_redis_is_gone() {
+    let figures = Figures::default();
+    let _counting = figures.count_here();
     let mut server = Server::start();
     let (one, other) = (limiter(&server).await, limiter(&server).await);
     server.kill();
@@ -77,6 +80,7 @@ async fn each_process_counts_alone_while_redis_is_gone() {
             assert_eq!(allowed(limiter, "ana").await, turn <= 3, "{turn}");
         }
     }
+    assert_eq!(figures.get("echo_limits_alone_total"), 8.0);
 
     server.restart();
     eventually("they count together again", async || allowed(&one, "ana").await).await;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use async_trait::async_trait;
 use echo_domain::{
     Clock,
-    media::{BlobName, BlobStore, Room, RoomEnough},
+    media::{BlobName, BlobStore, MeasuredBlobs, Room, RoomEnough},
 };
 use echo_http::{Dependency, Links};
 use echo_media::{
@@ -49,15 +49,19 @@ impl Place {
             (None, None) => Self::Files,
         })
     }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Cloudinary => "cloudinary",
+            Self::Files => "files",
+        }
+    }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::S3 => "s3",
-            Self::Cloudinary => "cloudinary",
-            Self::Files => "files",
-        })
+        f.write_str(self.name())
     }
 }
 
@@ -72,11 +76,12 @@ impl Blobs {
         data: &DataDir,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self> {
-        match place {
+        let blobs = match place {
             Place::S3 => Self::in_bucket(settings).await,
             Place::Cloudinary => Self::at_cloudinary(settings, clock).await,
             Place::Files => Self::in_folder(settings, data),
-        }
+        }?;
+        Ok(Self { store: Arc::new(MeasuredBlobs::new(blobs.store, place.name())), ..blobs })
     }
 
     fn in_folder(settings: &Settings, data: &DataDir) -> Result<Self> {

@@ -282,6 +282,7 @@ pub(crate) fn echo(
                 log: base.shared.events.clone(),
                 consumers: consumers.into_iter().flatten().collect(),
                 everybody: &CONSUMERS,
+                clock: base.clock,
             },
             shared: base.shared,
             hears: base.hears,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use echo_domain::{
     Broadcast, Hears, HereToo,
-    feed::{FeedKeeper, FeedService, Policy, TimelineCopies},
+    feed::{FanOut, FeedKeeper, FeedService, Policy, Reads, TimelineCopies},
     posts::{self, CachedPosts, PostCatalog, PostKeeper, PostService},
 };
 use echo_http::{FeedApi, PostsApi};
@@ -65,6 +65,7 @@ impl Posts {
             policy: Policy::ECHO,
             clock: base.clock.clone(),
             ids: base.ids.clone(),
+            reads: Reads::default(),
         };
         Ok(Arc::new(FeedApi { feed: Arc::new(feed), cursors: front.cursors.clone(), ready: front.ready.clone() }))
     }
@@ -83,5 +84,6 @@ pub(super) fn feed_keeper(base: &Base, neighbours: &Neighbours) -> Result<Arc<Fe
         timelines: base.shared.timelines.clone(),
         directory: neighbours.kept_directory()?,
         policy: Policy::ECHO,
+        figures: FanOut::default(),
     }))
 }

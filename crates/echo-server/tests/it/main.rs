@@ -40,6 +40,7 @@ mod crash;
 mod doctor;
 mod faults;
 mod feed;
+mod figures;
 mod hostile;
 mod hostile_bodies;
 mod hostile_images;

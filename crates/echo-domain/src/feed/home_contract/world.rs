@@ -6,7 +6,7 @@ use crate::{
     Change, Clock, Consumer, Event, EventLog, Hears, IdSource, Page, PageRequest, PostId, Result, Timestamp, UserId,
     auth::{Role, Viewer},
     contract::{Dice, assert_list, assert_pages, at_once, sample, walk},
-    feed::{FeedKeeper, FeedService, Policy, Reason, TimelineCopies, TimelineStore},
+    feed::{FanOut, FeedKeeper, FeedService, Policy, Reads, Reason, TimelineCopies, TimelineStore},
     posts::{Post, PostCatalog, PostStore},
     users::{Directory, FOLLOWING_MAX, Profile, ProfileDirectory, ProfileStore},
 };
@@ -27,7 +27,7 @@ pub(super) struct World {
     waiting: Vec<Event>,
 }
 
-struct Noon;
+pub(super) struct Noon;
 
 impl Clock for Noon {
     fn now(&self) -> Timestamp {
@@ -53,12 +53,18 @@ impl World {
             policy,
             clock: Arc::new(Noon),
             ids: Arc::new(IdSource::new(*b"hom", 0)),
+            reads: Reads::default(),
         };
         Self {
             people: opened,
             published: Vec::new(),
             feed,
-            keeper: Arc::new(FeedKeeper { timelines: timelines.clone(), directory, policy }),
+            keeper: Arc::new(FeedKeeper {
+                timelines: timelines.clone(),
+                directory,
+                policy,
+                figures: FanOut::default(),
+            }),
             timelines,
             posts: backend.posts,
             profiles: backend.profiles,

@@ -6,8 +6,12 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tracing::Instrument;
 
-use crate::{Error, MediaId, PostId, Result, Timestamp, UserId};
+use crate::{
+    Errand, Error, MediaId, PostId, Result, Timestamp, UserId,
+    trace::{self, Trace},
+};
 
 /// What others react to. Its serialised form is what every event log keeps: only ever add to it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -27,12 +31,28 @@ pub enum Event {
     PictureChanged { account: UserId, new: Option<MediaId>, old: Option<MediaId> },
 }
 
+impl Event {
+    /// As a trace names it.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::AccountOpened { .. } => "account opened",
+            Self::AccountRenamed { .. } => "account renamed",
+            Self::AccountDeleted { .. } => "account deleted",
+            Self::PostPublished { .. } => "post published",
+            Self::PostDeleted { .. } => "post deleted",
+            Self::PictureChanged { .. } => "picture changed",
+        }
+    }
+}
+
 /// An event with its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
     /// Grows from one event to the next; gaps mean nothing.
     pub position: u64,
     pub event: Event,
+    /// The place in a trace where it was left.
+    pub trace: Option<Trace>,
 }
 
 /// The log that events are left in, and how far each consumer has come.
@@ -141,7 +161,7 @@ impl Relay {
         let batch = self.log.pending(consumer.name(), Self::BATCH).await?;
         let mut done = 0..0;
         for (place, recorded) in batch.iter().enumerate() {
-            match Self::insist(consumer, &recorded.event, stop).await {
+            match in_its_trace(consumer, recorded, Self::insist(consumer, &recorded.event, stop)).await {
                 Ok(true) => done.end = place + 1,
                 Ok(false) => break, // told to stop
                 Err(error) => {
@@ -208,6 +228,29 @@ impl Relay {
             }
         }
     }
+}
+
+/// What follows from an event is in the trace of what it tells of, however much later it happens.
+async fn in_its_trace<T>(
+    consumer: &dyn Consumer,
+    Recorded { event, trace, .. }: &Recorded,
+    work: impl Future<Output = T>,
+) -> T {
+    let (name, kind) = (consumer.name(), event.kind());
+    let make = || {
+        tracing::debug_span!(
+            target: trace::TARGET,
+            "event",
+            otel.name = format!("{name} {kind}"),
+            otel.kind = "consumer",
+            messaging.operation.name = "process",
+            messaging.destination.name = "events",
+            messaging.consumer.group.name = name,
+            echo.event = kind,
+        )
+    };
+    let errand = Errand { trace: trace.clone(), ..Errand::default() };
+    errand.run(work).instrument(trace::following(trace.as_ref(), make)).await
 }
 
 /// A panic is an error like any other: it must not end the consumer for good.

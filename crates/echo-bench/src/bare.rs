@@ -42,7 +42,11 @@ impl Bare {
     }
 }
 
-async fn accept(app: Router) -> Result<()> {
+/// Prints where `app` is, and serves it until the process is killed.
+///
+/// # Errors
+/// When it cannot listen.
+pub(crate) async fn accept(app: Router) -> Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
     writeln!(std::io::stdout(), "http://{}", listener.local_addr()?)?;
     loop {

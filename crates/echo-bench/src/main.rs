@@ -2,6 +2,7 @@
 
 mod bare;
 mod client;
+mod counted;
 mod data;
 mod load;
 mod machine;
@@ -24,6 +25,7 @@ use clap::Parser;
 
 use crate::{
     bare::Bare,
+    counted::Counted,
     data::Size,
     machine::Machine,
     report::Report,
@@ -51,6 +53,8 @@ enum What {
     One(Scenario),
     #[command(hide = true)]
     Bare(Bare),
+    #[command(hide = true)]
+    Counted(Counted),
 }
 
 #[derive(Debug, clap::Args)]
@@ -126,6 +130,7 @@ fn main() -> Result<()> {
     let Cli { what, settings } = Cli::parse();
     match what.unwrap_or(What::All) {
         What::Bare(bare) => bare.serve(),
+        What::Counted(counted) => counted.serve(),
         What::All => run(&settings, Scenario::all(settings.shape)),
         What::One(scenario) => run(&settings, &[scenario]),
     }

@@ -79,6 +79,18 @@ impl Server {
         Ok(Self { child, _output: output, url, metrics: None, ready: started.elapsed(), _backing: None })
     }
 
+    /// Starts the server that has counted requests of so many routes.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub(crate) fn counted(routes: usize) -> Result<Self> {
+        let started = Instant::now();
+        let mut command = Command::new(std::env::current_exe()?);
+        let (child, mut output) = spawn(command.env_clear().args(["counted", "--routes", &routes.to_string()]))?;
+        let url = after(&mut output, "")?;
+        Ok(Self { child, _output: output, url, metrics: None, ready: started.elapsed(), _backing: None })
+    }
+
     /// Starts nginx, which serves what is in a folder by `sendfile`, with as many processes as there are processors.
     ///
     /// # Errors

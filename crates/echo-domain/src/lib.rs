@@ -6,6 +6,7 @@
 
 pub mod auth;
 mod cache;
+mod census;
 mod change;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -39,6 +40,7 @@ pub mod users;
 pub mod workers;
 
 pub use cache::{Cache, to_the_end};
+pub use census::Census;
 pub use change::{Alone, Broadcast, Change, Hears, HereToo};
 pub use errand::Errand;
 pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result, chain};

@@ -72,6 +72,12 @@ impl<const N: usize> Metric<N> {
         metrics::counter!(self.name, self.labelled(values))
     }
 
+    /// The counter with these labels, if something else counts: it is set to what that has come to, with fractions.
+    pub fn read<V: Into<SharedString>>(&self, values: [V; N]) -> Gauge {
+        debug_assert!(self.kind == Kind::Counter, "{} counts nothing", self.name);
+        metrics::gauge!(self.name, self.labelled(values))
+    }
+
     /// The gauge with these labels, to be kept likewise.
     pub fn level<V: Into<SharedString>>(&self, values: [V; N]) -> Gauge {
         debug_assert!(self.kind == Kind::Gauge, "{} has no level", self.name);

@@ -11,7 +11,7 @@ use echo_domain::{Error, FieldError, Refusal, chain};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::observe::request_id;
+use crate::{observe::request_id, shed};
 
 /// What a handler returns.
 pub(crate) type ApiResult<T> = Result<T, ApiError>;
@@ -41,7 +41,7 @@ pub(crate) enum ApiError {
     #[error("Too many requests ({policy}); try again in {} s", seconds(*retry_after))]
     RateLimited { policy: &'static str, quota: u32, window: Duration, retry_after: Duration },
     #[error("Echo is at its limit; try again in a moment")]
-    Overloaded,
+    Overloaded { reason: &'static str },
     #[error("Echo takes no changes for now; try again later")]
     ReadOnly,
 }
@@ -131,7 +131,7 @@ impl ApiError {
             Self::IdempotencyKeyReused => (StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key_reused"),
             Self::IdempotencyInProgress => (StatusCode::CONFLICT, "idempotency_in_progress"),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, "read_only"),
         };
         (status, code.into())
@@ -148,7 +148,7 @@ impl ApiError {
                 (HeaderName::from_static("ratelimit"), format!("\"{policy}\";r=0;t={}", seconds(*after))),
             ],
             Self::RangeNotSatisfiable { length } => vec![(header::CONTENT_RANGE, format!("bytes */{length}"))],
-            Self::IdempotencyInProgress | Self::Overloaded => vec![retry_after(Duration::from_secs(1))],
+            Self::IdempotencyInProgress | Self::Overloaded { .. } => vec![retry_after(Duration::from_secs(1))],
             // How long that takes, nobody knows.
             Self::ReadOnly => vec![retry_after(Duration::from_secs(60))],
             Self::Domain(Error::Unavailable { retry_after: after, .. }) => vec![retry_after(*after)],
@@ -187,6 +187,7 @@ fn domain_status_and_code(error: &Error) -> (StatusCode, Cow<'static, str>) {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
+        shed::note(&self);
         let (status, code) = self.status_and_code();
         let body = ErrorBody {
             status_code: status.as_u16(),

@@ -20,6 +20,7 @@ mod operations;
 mod posts;
 mod reply;
 mod room;
+mod shed;
 mod surround;
 mod took;
 mod users;
@@ -27,6 +28,7 @@ mod users;
 use std::sync::Arc;
 
 use axum::Router;
+use echo_domain::metric::Declared;
 use tower_http::normalize_path::NormalizePath;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -39,12 +41,15 @@ pub use extract::NewIds;
 pub use feed::FeedApi;
 pub use idempotency::Idempotency;
 pub use media::{Links, MediaApi};
-pub use observe::Bounds;
+pub use observe::{Bounds, IN_FLIGHT};
 pub use operations::{Dependency, FrontPage, Leaving, OperationsApi};
 pub use posts::{PostsApi, ReadyPosts};
 pub use room::BodyRoom;
 pub use surround::Surroundings;
 pub use users::UsersApi;
+
+/// What this crate measures.
+pub static METRICS: [Declared; 3] = [took::REQUEST_SECONDS.declared(), IN_FLIGHT.declared(), shed::SHED.declared()];
 
 /// The areas that a process serves; the others are described all the same.
 pub struct Areas {

@@ -2,6 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,7 @@ use axum::{
 };
 use echo_domain::{
     Errand, Error, RawId, UserId,
+    metric::Metric,
     trace::{self, Trace},
 };
 use futures_util::FutureExt;
@@ -26,12 +28,17 @@ use crate::{
     error::{ApiError, Cause, Concern},
     extract::NewIds,
     room::BodyRoom,
+    shed,
     took::{self, Took},
 };
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
 const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
+
+/// Read from [`Bounds::running`], by whoever has that.
+pub static IN_FLIGHT: Metric<0> =
+    Metric::gauge("echo_http_requests_in_flight", [], "Requests that are being answered, until their reply begins.");
 
 /// The id of the request that this task works for.
 pub(crate) fn request_id() -> String {
@@ -46,7 +53,7 @@ pub(crate) fn detached<T: Send + 'static>(work: impl Future<Output = T> + Send +
 /// How much may go on, and for how long.
 pub struct Bounds {
     /// One permit per request that may run; the rest is turned away at once.
-    pub running: Semaphore,
+    pub running: Arc<Semaphore>,
     /// How long a reply may take to begin.
     pub deadline: Duration,
     pub bodies: BodyRoom,
@@ -78,6 +85,7 @@ pub(crate) async fn observe<F: Future<Output = Response>>(
     let answered = async {
         let response = answer(request).await;
         let took = started.elapsed();
+        // Here, so that the trace is known.
         seconds.note(&told.route, &told.method, response.status(), took);
         told.tell(&response, took);
         response
@@ -160,7 +168,7 @@ impl Bounds {
     ) -> Response {
         self.bodies.enter(&mut request);
         let Ok(_running) = self.running.try_acquire() else {
-            return ApiError::Overloaded.into_response();
+            return ApiError::Overloaded { reason: shed::RUNNING }.into_response();
         };
         let reply = AssertUnwindSafe(answer(request)).catch_unwind();
         match time::timeout(self.deadline, reply).await {

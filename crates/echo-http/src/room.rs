@@ -9,7 +9,10 @@ use axum::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::{ApiError, ApiResult};
+use crate::{
+    error::{ApiError, ApiResult},
+    shed,
+};
 
 /// What permits count: small bodies take one.
 const UNIT: usize = 64 * 1024;
@@ -56,7 +59,14 @@ pub(crate) fn take(extensions: &Extensions, headers: &HeaderMap, limit: usize) -
     let mut taken = place.taken.lock().unwrap_or_else(PoisonError::into_inner);
     // Read once, whether by what remembers requests or by the handler.
     if taken.is_empty() {
-        taken.push(place.room.0.clone().try_acquire_many_owned(units).map_err(|_| ApiError::Overloaded)?);
+        taken.push(
+            place
+                .room
+                .0
+                .clone()
+                .try_acquire_many_owned(units)
+                .map_err(|_| ApiError::Overloaded { reason: shed::BODIES })?,
+        );
     }
     Ok(bytes)
 }

@@ -23,6 +23,7 @@ use crate::{
     limits::limit,
     multipart,
     observe::{Bounds, observe},
+    shed,
     took::Took,
 };
 
@@ -50,6 +51,7 @@ struct Around {
 
 /// One layer for all of it: for every request, each layer of a router copies all that is inside it.
 pub(crate) fn surround(router: Router, surroundings: Surroundings) -> Router {
+    shed::begin();
     let around = Around { cors: cors(surroundings.cors_origins.clone()), took: Took::default(), surroundings };
     router
         .fallback(async || ApiError::RouteNotFound)

@@ -76,6 +76,12 @@ impl AccountStore for MongoAccounts {
         self.0.run("accounts.find_by_login", one(&self.0, filter)).await
     }
 
+    async fn total(&self) -> Result<u64> {
+        // Which MongoDB keeps by itself; after a crash of its own it may be wrong by a little.
+        let work = async { Ok(self.0.collection::<AccountRow>(&ACCOUNTS).estimated_document_count().await?) };
+        self.0.run("accounts.total", work).await
+    }
+
     async fn list(&self, page: PageRequest<UserId>) -> Result<Page<Account, UserId>> {
         let work = async {
             let accounts = self.0.collection::<AccountRow>(&ACCOUNTS);

@@ -132,7 +132,7 @@ pub(crate) struct Clients {
     pub(crate) trusted_proxies: Vec<Network>,
 }
 
-/// What is logged, and how.
+/// What is logged and counted, and how.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What it logs")]
 pub(crate) struct Log {
@@ -156,6 +156,9 @@ pub(crate) struct Log {
         hide_env_values = true
     )]
     pub(crate) rust_log: String,
+    /// Count what happens, for /metrics on the internal listener
+    #[arg(long, env = "METRICS", value_name = "ON|OFF", default_value = "on", global = true, hide_env_values = true)]
+    pub(crate) metrics: Switch,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -9,11 +9,13 @@ use axum::{
     http::{HeaderValue, header::CONNECTION},
     response::Response,
 };
+use echo_domain::metric::Metric;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::{GracefulShutdown, Watcher},
 };
+use metrics::Gauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
@@ -33,6 +35,12 @@ const DRAIN: Duration = Duration::from_secs(20);
 /// Connections at a time; more wait to be accepted.
 const CONNECTIONS: usize = 16_384;
 
+pub(crate) static CONNECTIONS_OPEN: Metric<1> = Metric::gauge(
+    "echo_http_connections",
+    ["listener"],
+    "Connections that are open, idle ones too: `public` for the API, `internal` for metrics and other processes.",
+);
+
 /// Binds the address that `setting` gives.
 ///
 /// # Errors
@@ -43,7 +51,9 @@ pub(crate) async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListen
 
 /// Serves `app` until `stop` becomes true; then accepts no more, and returns when what runs is done. From when `leaving`
 /// becomes true, every connection is closed after its reply, so that its client goes elsewhere with the next request.
+/// `name` is what its figures are called.
 pub(crate) async fn serve<S>(
+    name: &'static str,
     listener: TcpListener,
     app: S,
     leaving: watch::Receiver<bool>,
@@ -52,11 +62,14 @@ pub(crate) async fn serve<S>(
     S: Service<Request, Response = Response, Error = Infallible> + Clone + Send + 'static,
     S::Future: Send,
 {
+    let open = CONNECTIONS_OPEN.level([name]);
+    open.set(0);
     let graceful = GracefulShutdown::new();
     let room = Arc::new(Semaphore::new(CONNECTIONS));
     while !*stop.borrow() {
         tokio::select! {
             Ok((stream, peer, place)) = accept(&listener, &room) => {
+                let place = Place::take(place, &open);
                 let conversation = converse(stream, peer, app.clone(), leaving.clone(), graceful.watcher());
                 tokio::spawn(async move {
                     conversation.await;
@@ -69,6 +82,25 @@ pub(crate) async fn serve<S>(
     drop(listener);
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!("some requests were cut off: they did not end in time");
+    }
+}
+
+/// A connection's place among those that are open.
+struct Place {
+    open: Gauge,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    fn take(permit: OwnedSemaphorePermit, open: &Gauge) -> Self {
+        open.increment(1);
+        Self { open: open.clone(), _permit: permit }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.open.decrement(1);
     }
 }
 

@@ -7,7 +7,7 @@ use axum::{body::Body, http::Request};
 use tokio::sync::watch;
 use tower::ServiceExt;
 
-use crate::{assemble, config::Settings, data_dir::DataDir, roles::Roles, telemetry};
+use crate::{assemble, config::Settings, data_dir::DataDir, roles::Roles};
 
 /// Opens the records and keys, puts all of Echo together, and asks it what a first visitor asks. Nothing goes on beside
 /// that, so what is kept stays as it is; an older schema is brought up to date, whatever `MIGRATE` says: else it could
@@ -24,7 +24,7 @@ pub(crate) fn start(settings: &Settings, folder: &Path) -> Result<()> {
         let records = base.records.clone();
         let images = assemble::images(settings, &data, &base).await?;
         let (_stay, leaving) = watch::channel(false);
-        let echo = assemble::echo(settings, images.as_ref(), base, "http://localhost", leaving, telemetry::metrics()?)?;
+        let echo = assemble::echo(settings, images.as_ref(), base, "http://localhost", leaving, None)?;
         for page in ["/readyz", "/api/posts"] {
             let status = echo.app.clone().oneshot(Request::get(page).body(Body::empty())?).await?.status();
             ensure!(status.is_success(), "{page} answers {status}");

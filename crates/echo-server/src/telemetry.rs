@@ -1,10 +1,49 @@
 //! Logs, traces and metrics as the settings have them.
 
+use std::sync::Arc;
+
 use anyhow::{Context, Result};
+use echo_domain::{
+    metric::{Declared, Metric},
+    trace,
+};
 use echo_telemetry::{Collector, Format, Metrics, Traces};
 use tokio::runtime::Handle;
 
-use crate::config::{LogFormat, Settings};
+use crate::{
+    config::{LogFormat, Settings, Switch},
+    listener,
+    system::SystemClock,
+};
+
+static BUILD_INFO: Metric<2> = Metric::gauge(
+    "echo_build_info",
+    ["version", "roles"],
+    "Always 1: which version runs, and as what, `all` if it is everything.",
+);
+
+/// What the program itself measures.
+static METRICS: [Declared; 2] = [BUILD_INFO.declared(), listener::CONNECTIONS_OPEN.declared()];
+
+/// Every family there is, by what it is about, as docs/metrics.md has them.
+const FAMILIES: [(&str, &[Declared]); 6] = [
+    ("The program", &METRICS),
+    ("Requests", &echo_http::METRICS),
+    ("People and posts", &echo_domain::Census::METRICS),
+    ("Stores and neighbours", &STORES),
+    ("The process and its threads", &echo_telemetry::METRICS),
+    ("Traces", &echo_telemetry::TRACES),
+];
+
+static STORES: [Declared; 3] = [STORE_SECONDS.declared(), BATCH_WRITES.declared(), PEER_SECONDS.declared()];
+static STORE_SECONDS: Metric<3> = Metric::seconds(
+    "echo_store_seconds",
+    ["backend", "op", "outcome"],
+    "How long calls of stores took, with the wait for their turn.",
+);
+static BATCH_WRITES: Metric<0> = Metric::sizes("echo_sqlite_batch_writes", [], "Writes that one commit had.");
+static PEER_SECONDS: Metric<2> =
+    Metric::seconds("echo_peer_seconds", ["call", "outcome"], "How long calls of neighbours took.");
 
 /// Starts logging to standard error, and exporting traces, if there is a collector for them.
 ///
@@ -34,10 +73,21 @@ fn traces(settings: &Settings, runtime: &Handle) -> Result<Option<Traces>> {
     Traces::start(collector, runtime.clone()).map(Some).context("OTEL_EXPORTER_OTLP_ENDPOINT")
 }
 
-/// Starts counting, for `/metrics`.
+/// Starts counting, for `/metrics`, unless that is off.
 ///
 /// # Errors
 /// When something else in this process counts already.
-pub(crate) fn metrics() -> Result<Metrics> {
-    Ok(echo_telemetry::metrics()?)
+pub(crate) fn metrics(settings: &Settings) -> Result<Option<Metrics>> {
+    if settings.log.metrics == Switch::Off {
+        return Ok(None);
+    }
+    let families = FAMILIES.into_iter().flat_map(|(_, families)| families).copied().collect();
+    let metrics = echo_telemetry::metrics(families, Arc::new(SystemClock), trace::sampled)?;
+    let roles = settings.cluster.roles;
+    let roles = if roles.is_split() { roles.to_string() } else { "all".to_owned() };
+    BUILD_INFO.level([env!("CARGO_PKG_VERSION").to_owned(), roles]).set(1);
+    Ok(Some(metrics))
 }
+
+#[cfg(test)]
+mod tests;

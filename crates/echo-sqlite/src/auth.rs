@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use echo_domain::{
-    Error, Event, Page, PageRequest, Result, SessionId, Timestamp, UserId,
+    Error, Event, IdSet, Page, PageRequest, Result, SessionId, Timestamp, UserId,
     auth::{Account, AccountStore, Email, Login, PasswordHash, Role, Session, SessionStore, State, Username},
 };
 use rusqlite::{ErrorCode, Row, params};
@@ -34,6 +34,15 @@ impl AccountStore for SqliteAccounts {
     async fn find(&self, account: UserId) -> Result<Option<Account>> {
         self.0
             .read("accounts.find", move |conn| Ok(conn.one(&select_account("id = ?1"), [key(account)], account_of)?))
+            .await
+    }
+
+    async fn total(&self) -> Result<u64> {
+        self.0
+            .read("accounts.total", |conn| {
+                let sql = "SELECT accounts FROM account_total WHERE one = 1";
+                Ok(conn.one(sql, [], |row| sql::count(row, 0))?.unwrap_or(0))
+            })
             .await
     }
 
@@ -204,6 +213,17 @@ impl SessionStore for SqliteAccounts {
             .write("sessions.revoke", move |tx| {
                 let sql = format!("UPDATE sessions SET revoked = ?2 WHERE id = ?1 AND account = ?3 AND {LIVE_SESSION}");
                 Ok(tx.run(&sql, params![key(session), now.millis(), key(account)])? > 0)
+            })
+            .await
+    }
+
+    async fn people(&self, expires: Timestamp) -> Result<u64> {
+        self.0
+            .read("sessions.people", move |conn| {
+                let sql = "SELECT account FROM sessions WHERE expires > ?1";
+                let people: IdSet<UserId> =
+                    conn.all(sql, [expires.millis()], |row| sql::id(row, 0))?.into_iter().collect();
+                Ok(people.len() as u64)
             })
             .await
     }

@@ -407,7 +407,8 @@ mod tests {
 
         let refused = Database::open(&path, Options::default()).err().unwrap();
 
-        assert!(matches!(refused, OpenError::Newer { found: 99, known: 5, .. }), "{refused}");
+        let newest = u32::try_from(migrations::MIGRATIONS.len()).unwrap();
+        assert!(matches!(refused, OpenError::Newer { found: 99, known, .. } if known == newest), "{refused}");
     }
 
     #[test]

@@ -77,6 +77,7 @@ async fn use_accounts(database: &Arc<Database>) {
         assert_eq!(store.find_by_login(&login).await.unwrap(), Some(account.clone()));
     }
     assert_eq!(AccountStore::list(&store, page).await.unwrap().items.len(), 1);
+    assert_eq!(store.total().await.unwrap(), 1);
     store.rename(id, Some(&account.username), None, Some(&news)).await.unwrap();
     assert!(store.rehash(id, &hash, &hash).await.unwrap());
     store.open(&session, &account.password).await.unwrap();
@@ -89,6 +90,7 @@ async fn use_accounts(database: &Arc<Database>) {
     store.set_role(id, Role::Admin, NOW).await.unwrap();
     store.set_state(id, State::Suspended, NOW).await.unwrap();
     store.delete(id, NOW, &news).await.unwrap();
+    assert_eq!(store.people(NOW).await.unwrap(), 1);
     assert_eq!(store.forget(session.expires, 10).await.unwrap(), 1);
 }
 

@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 /// Spans that wait to be sent; more are dropped. Each takes about a kilobyte.
 pub(crate) const QUEUE: usize = 8192;
 
-pub static SPANS: Metric<1> = Metric::counter(
+pub(crate) static SPANS: Metric<1> = Metric::counter(
     "echo_trace_spans_total",
     ["outcome"],
     "Spans of traces: `sent` to the collector, `failed` where it did not take them, `dropped` where too many waited.",

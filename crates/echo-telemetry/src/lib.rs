@@ -7,8 +7,7 @@ mod metrics;
 mod sampling;
 mod traces;
 
-pub use collector::SPANS;
+pub use self::metrics::{AlreadyCounting, Exposition, METRICS, Metrics, TraceNow, metrics};
 pub use log::{BadFilter, Format, log};
-pub use metrics::{AlreadyCounting, Metrics, metrics};
 pub use sampling::{Sampling, Share};
-pub use traces::{BadCollector, Collector, Traces};
+pub use traces::{BadCollector, Collector, TRACES, Traces};

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use echo_domain::metric::Declared;
 use opentelemetry::{KeyValue, trace::TracerProvider};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::{
@@ -14,9 +15,12 @@ use tracing_opentelemetry::OpenTelemetryLayer;
 use tracing_subscriber::{Layer, filter::filter_fn, registry::LookupSpan};
 
 use crate::{
-    collector::{Counted, Post, QUEUE, Queue},
+    collector::{Counted, Post, QUEUE, Queue, SPANS},
     sampling::Sampling,
 };
+
+/// What is counted of them.
+pub static TRACES: [Declared; 1] = [SPANS.declared()];
 
 /// Where traces go, and what all of them say of this process.
 #[derive(Debug)]

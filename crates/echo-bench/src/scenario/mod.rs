@@ -4,6 +4,7 @@ mod fanout;
 mod image;
 mod login;
 mod memory;
+mod metrics;
 mod mixed;
 mod processes;
 mod reads;
@@ -40,6 +41,8 @@ pub(crate) enum Scenario {
     Uploads,
     /// What is in memory before, while and after people use it
     Memory,
+    /// The page of metrics, and reads with everything counted and logged beside reads with nothing
+    Metrics,
     /// From the start of the process to the first answer
     Start,
     /// Posts by people whom very many follow, beside those whom few follow
@@ -66,6 +69,7 @@ impl Scenario {
                 Self::Image,
                 Self::Uploads,
                 Self::Memory,
+                Self::Metrics,
                 Self::Start,
                 Self::Fanout,
                 Self::Timeline,
@@ -92,6 +96,7 @@ impl Scenario {
             Self::Image => image::run(bench),
             Self::Uploads => uploads::run(bench),
             Self::Memory => memory::run(bench),
+            Self::Metrics => metrics::run(bench),
             Self::Start => start::run(bench),
             Self::Fanout => fanout::run(bench),
             Self::Processes => processes::run(bench),

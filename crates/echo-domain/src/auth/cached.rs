@@ -75,6 +75,10 @@ impl AccountStore for CachedAccounts {
         Ok(self.known.get(&[account], load).await?.pop().flatten().map(|found| Account::clone(&found)))
     }
 
+    async fn total(&self) -> Result<u64> {
+        self.accounts.total().await
+    }
+
     async fn find_by_login(&self, login: &Login) -> Result<Option<Account>> {
         self.accounts.find_by_login(login).await
     }

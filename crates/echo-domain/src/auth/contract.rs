@@ -26,6 +26,7 @@ macro_rules! account_store_contract {
             twelve_calls_at_once_add_one_account_once
             an_account_is_found_by_email_or_by_username_in_any_case
             accounts_are_listed_newest_first
+            accounts_are_counted
             renaming_changes_what_is_given
             a_renamed_account_frees_its_old_names
             an_account_may_rename_itself_to_its_own_names
@@ -61,6 +62,7 @@ macro_rules! session_store_contract {
             a_session_that_is_over_does_not_rotate
             the_live_sessions_are_listed_newest_first
             at_most_a_hundred_sessions_are_listed
+            people_are_counted_once_whatever_sessions_they_have
             a_session_is_revoked_once_and_by_its_account_only
             revocations_are_told_from_a_moment_on
             a_revoked_session_keeps_its_moment
@@ -251,6 +253,22 @@ pub async fn accounts_are_listed_newest_first(Backend { accounts, .. }: Backend)
     }
 
     assert_list(&newest_first(all), |page| accounts.list(page)).await;
+}
+
+pub async fn accounts_are_counted(Backend { accounts, .. }: Backend) {
+    assert_eq!(accounts.total().await.unwrap(), 0);
+    let alice = signed_up(&accounts, "alice").await;
+    signed_up(&accounts, "bob").await;
+    accounts.add(&alice, &sample::opened(&alice)).await.unwrap();
+    let refused = Account { email: sample::account("carol").email, ..sample::account("bob") };
+    accounts.add(&refused, &sample::opened(&refused)).await.unwrap_err();
+    assert_eq!(accounts.total().await.unwrap(), 2);
+
+    for _ in 0..2 {
+        accounts.delete(alice.id, NOW, &Event::AccountDeleted { account: alice.id }).await.unwrap();
+    }
+
+    assert_eq!(accounts.total().await.unwrap(), 1);
 }
 
 pub async fn renaming_changes_what_is_given(Backend { accounts, events, .. }: Backend) {
@@ -666,6 +684,25 @@ pub async fn a_revoked_session_keeps_its_moment(Backend { accounts, sessions, ..
     accounts.delete(alice.id, later, &Event::AccountDeleted { account: alice.id }).await.unwrap();
 
     assert_eq!(sessions.revoked_since(NOW).await.unwrap(), [(session.id, NOW)]);
+}
+
+pub async fn people_are_counted_once_whatever_sessions_they_have(Backend { accounts, sessions, .. }: Backend) {
+    let [alice, bob] = [signed_up(&accounts, "alice").await, signed_up(&accounts, "bob").await];
+    for (account, expires) in
+        [(&alice, NOW + SECOND), (&alice, NOW + SECOND * 3), (&alice, NOW + SECOND * 4), (&bob, NOW)]
+    {
+        let session = Session { expires, ..sample::session(account.id) };
+        sessions.open(&session, &sample::password()).await.unwrap();
+    }
+    let renewed = signed_in(&sessions, bob.id).await;
+
+    let revoked = sessions.list(alice.id, NOW).await.unwrap();
+    sessions.revoke(alice.id, revoked[0].id, NOW).await.unwrap();
+
+    assert_eq!(sessions.people(NOW - SECOND).await.unwrap(), 2);
+    assert_eq!(sessions.people(NOW + SECOND * 3).await.unwrap(), 2);
+    assert_eq!(sessions.people(NOW + SECOND * 4).await.unwrap(), 1);
+    assert_eq!(sessions.people(renewed.expires).await.unwrap(), 0);
 }
 
 pub async fn sessions_long_over_are_forgotten(Backend { accounts, sessions, .. }: Backend) {

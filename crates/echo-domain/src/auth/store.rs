@@ -24,6 +24,9 @@ pub trait AccountStore: Send + Sync {
     /// Accounts, newest first.
     async fn list(&self, page: PageRequest<UserId>) -> Result<Page<Account, UserId>>;
 
+    /// How many accounts there are.
+    async fn total(&self) -> Result<u64>;
+
     /// Changes what is given. `news` is kept with it.
     ///
     /// # Errors
@@ -90,6 +93,9 @@ pub trait SessionStore: Send + Sync {
 
     /// The live sessions of an account, newest first, at most 100.
     async fn list(&self, account: UserId, now: Timestamp) -> Result<Vec<Session>>;
+
+    /// How many accounts have a session that expires later than this, revoked or not. Looks at each such session.
+    async fn people(&self, expires: Timestamp) -> Result<u64>;
 
     /// Revokes a session of this account; `false` when it has no such live session.
     async fn revoke(&self, account: UserId, session: SessionId, now: Timestamp) -> Result<bool>;

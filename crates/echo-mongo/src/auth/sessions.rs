@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Mongo,
     collections::{ACCOUNTS, SESSIONS},
-    documents::{binary, date, id, limit as at_most, oid, time, word},
+    documents::{binary, count, date, id, limit as at_most, oid, time, word},
     error::Outcome,
     transaction::Tx,
 };
@@ -80,6 +80,19 @@ impl SessionStore for MongoAccounts {
         self.0.run("sessions.revoke", update_one(&self.0, its, revoked)).await
     }
 
+    async fn people(&self, expires: Timestamp) -> Result<u64> {
+        let work = async {
+            let later = doc! { "$match": { "expires": { "$gt": date(expires) } } };
+            let people = [later, doc! { "$group": { "_id": "$account" } }, doc! { "$count": "people" }];
+            let mut found = self.0.collection::<SessionRow>(&SESSIONS).aggregate(people).with_type::<Counted>().await?;
+            match found.try_next().await? {
+                Some(Counted { people }) => count(people),
+                None => Ok(0),
+            }
+        };
+        self.0.run("sessions.people", work).await
+    }
+
     async fn revoked_since(&self, since: Timestamp) -> Result<Vec<(SessionId, Timestamp)>> {
         let work = async {
             let sessions = self.0.collection::<SessionRow>(&SESSIONS);
@@ -101,6 +114,11 @@ impl SessionStore for MongoAccounts {
         };
         self.0.run("sessions.forget", work).await
     }
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    people: i64,
 }
 
 /// Whether the account lets the session be. Noted in the account itself, so that a change of its password, role or

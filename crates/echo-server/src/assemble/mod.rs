@@ -12,20 +12,25 @@ mod users;
 use std::{sync::Arc, thread::available_parallelism, time::Duration};
 
 use anyhow::{Context, Result};
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
 use echo_crypto::{AccessSigner, AesSealer, Keys, SigningKey};
 use echo_domain::{
-    Clock, Consumer, Hears, IdSource, Relay, Sealer,
+    Census, Clock, Consumer, Hears, IdSource, Relay, Sealer,
     auth::{AccessTokens, AccountStore, AuthService, Gate, Lookup, PasswordHasher},
     media::{MediaDesk, MediaKeeper, MediaService},
     posts::PostStore,
     users::ProfileStore,
 };
 use echo_http::{
-    Areas, BodyRoom, Bounds, Callers, Cursors, FrontPage, Idempotency, Leaving, Links, NewIds, OperationsApi,
-    PublicKey, PublicKeys, ReadyPosts, Surroundings,
+    Areas, BodyRoom, Bounds, Callers, Cursors, FrontPage, IN_FLIGHT, Idempotency, Leaving, Links, NewIds,
+    OperationsApi, PublicKey, PublicKeys, ReadyPosts, Surroundings,
 };
-use echo_telemetry::Metrics;
+use echo_telemetry::{Exposition, Metrics};
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
@@ -109,7 +114,8 @@ struct Background {
     auth: Option<Arc<AuthService>>,
     media: Option<Arc<MediaKeeper>>,
     idempotency: Idempotency,
-    metrics: Metrics,
+    /// Only where somebody may ask for what it finds.
+    census: Option<Census>,
 }
 
 /// Brings the database of an older Echo up to date, unless that is off or nothing is to change. The caller serves the
@@ -197,7 +203,7 @@ pub(crate) async fn images(settings: &Settings, data: &DataDir, base: &Base) -> 
 }
 
 /// Everything on top of the base that is this process's. `public_url` is how clients reach it; `leaving` becomes true
-/// when it is about to stop.
+/// when it is about to stop. `metrics` are told on the inside.
 ///
 /// # Errors
 /// When threads are not to be had.
@@ -207,7 +213,7 @@ pub(crate) fn echo(
     mut base: Base,
     public_url: &str,
     leaving: watch::Receiver<bool>,
-    metrics: Metrics,
+    metrics: Option<Metrics>,
 ) -> Result<Echo> {
     let roles = base.roles;
     let front = Front::new(&base, Blobs::links(settings, public_url)?, public_url);
@@ -246,13 +252,19 @@ pub(crate) fn echo(
             leaving: Leaving(leaving),
         },
     };
+    let census = metrics.is_some().then(|| census(&base)).transpose()?;
     let read_only = settings.data.read_only == Switch::On;
     let idempotency =
         Idempotency { store: base.records.requests.clone(), sealer: base.sealer.clone(), ids: front.ids.clone() };
+    let running = Arc::new(Semaphore::new(RUNNING));
+    if let Some(metrics) = &metrics {
+        let (in_flight, running) = (IN_FLIGHT.level::<&str>([]), running.clone());
+        metrics.read(move || in_flight.set((RUNNING - running.available_permits()) as f64));
+    }
     let around = Surroundings {
         read_only,
         ids: front.ids,
-        bounds: Bounds { running: Semaphore::new(RUNNING), deadline: DEADLINE, bodies: BodyRoom::new(BODIES) },
+        bounds: Bounds { running, deadline: DEADLINE, bodies: BodyRoom::new(BODIES) },
         callers: Callers {
             gate: base.gate.clone(),
             trusted_proxies: settings.clients.trusted_proxies.iter().map(|network| network.0).collect(),
@@ -263,7 +275,7 @@ pub(crate) fn echo(
     };
     Ok(Echo {
         app: echo_http::app(areas, around),
-        internal: internal(metrics.clone()).merge(asked.served(roles)?),
+        internal: internal(metrics).merge(asked.served(roles)?),
         background: Background {
             read_only,
             relay: Relay {
@@ -278,7 +290,7 @@ pub(crate) fn echo(
             auth,
             media: media_keeper,
             idempotency,
-            metrics,
+            census,
         },
     })
 }
@@ -300,7 +312,7 @@ impl Echo {
     /// Starts what goes on beside requests, until `stop` becomes true. Read-only, that changes nothing either: events
     /// wait.
     pub(crate) fn start_background(self, stop: &watch::Receiver<bool>) -> JoinSet<()> {
-        let Background { read_only, relay, shared, hears, gate, sessions, auth, media, idempotency, metrics } =
+        let Background { read_only, relay, shared, hears, gate, sessions, auth, media, idempotency, census } =
             self.background;
         let mut tasks = JoinSet::new();
         shared.start(&mut tasks, hears, stop);
@@ -308,7 +320,9 @@ impl Echo {
             let ended = stop.clone();
             tasks.spawn(async move { gate.watch(&*sessions, ended).await });
         }
-        tasks.spawn(keep_metrics_small(metrics, stop.clone()));
+        if let Some(census) = census {
+            tasks.spawn(census.run(stop.clone()));
+        }
         if !read_only {
             tasks.spawn(relay.run(stop.clone()));
             tasks.spawn(idempotency.forget_old(stop.clone()));
@@ -354,19 +368,33 @@ fn keys(settings: &Settings, data: &DataDir) -> Result<(Keys, Arc<dyn AccessToke
     }
 }
 
-/// What only the inside may see.
-fn internal(metrics: Metrics) -> Router {
-    Router::new().route("/metrics", get(async move || metrics.render())).route("/healthz", get(async || "ok"))
+/// Of what this process keeps.
+fn census(base: &Base) -> Result<Census> {
+    let (roles, records) = (base.roles, &base.records);
+    Ok(Census {
+        accounts: roles.has(Role::Auth).then(|| records.accounts()).transpose()?,
+        sessions: roles.has(Role::Auth).then(|| records.sessions()).transpose()?,
+        posts: roles.has(Role::Posts).then(|| records.posts()).transpose()?,
+        clock: base.clock.clone(),
+    })
 }
 
-async fn keep_metrics_small(metrics: Metrics, mut stop: watch::Receiver<bool>) {
-    while !*stop.borrow() {
-        metrics.tidy();
-        tokio::select! {
-            () = tokio::time::sleep(Duration::from_secs(5)) => {}
-            _ = stop.changed() => {}
-        }
+/// What only the inside may see.
+fn internal(metrics: Option<Metrics>) -> Router {
+    let inside = Router::new().route("/healthz", get(async || "ok"));
+    match metrics {
+        Some(metrics) => inside.route("/metrics", get(async move |headers| page(metrics, headers).await)),
+        None => inside,
     }
+}
+
+/// In the form that the reader asks for; made where it keeps no request waiting.
+async fn page(metrics: Metrics, headers: HeaderMap) -> impl IntoResponse {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let exposition = Exposition::accepted(accept);
+    let made = tokio::task::spawn_blocking(move || metrics.page(exposition)).await;
+    made.map(|page| ([(header::CONTENT_TYPE, exposition.content_type())], page))
+        .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 fn cores() -> usize {

@@ -37,6 +37,8 @@ pub(crate) fn run(settings: Settings) -> Result<()> {
 }
 
 async fn serve(settings: Settings) -> Result<()> {
+    // First: what is made before counts nothing.
+    let metrics = telemetry::metrics(&settings)?;
     let data = DataDir::open(&settings.data.data_dir)?;
     let read_only = settings.data.read_only == Switch::On;
     // Records in MongoDB are shared, and so may the folder of images be.
@@ -65,23 +67,24 @@ async fn serve(settings: Settings) -> Result<()> {
     let images = assemble::images(&settings, &data, &base).await?;
     let (leave, leaving) = watch::channel(false);
     let (stop, stopped) = watch::channel(false);
-    let echo = assemble::echo(&settings, images.as_ref(), base, public_url, leaving.clone(), telemetry::metrics()?)?;
+    let echo = assemble::echo(&settings, images.as_ref(), base, public_url, leaving.clone(), metrics)?;
     stop_on_signals(leave, stop, Duration::from_secs(settings.listen.stop_delay.into()))?;
     let (app, inside) = (echo.app.clone(), echo.internal.clone());
     let background = echo.start_background(&stopped);
 
-    let metrics = internal.as_ref().map(tokio::net::TcpListener::local_addr).transpose()?;
+    let told = internal.as_ref().filter(|_| settings.log.metrics == Switch::On);
+    let told_at = told.map(tokio::net::TcpListener::local_addr).transpose()?;
     // Nobody reading is no reason not to serve.
-    let _ = say(&welcome(&here, &records.whereabouts(&data, images.as_ref()), settings.cluster.roles, metrics));
+    let _ = say(&welcome(&here, &records.whereabouts(&data, images.as_ref()), settings.cluster.roles, told_at));
     if read_only {
         let _ = say("READ_ONLY is on: every change is refused, and what follows from earlier ones waits.\n");
     }
     let inside = async {
         if let Some(listener) = internal {
-            listener::serve(listener, inside, leaving.clone(), stopped.clone()).await;
+            listener::serve("internal", listener, inside, leaving.clone(), stopped.clone()).await;
         }
     };
-    tokio::join!(listener::serve(public, app, leaving.clone(), stopped.clone()), inside);
+    tokio::join!(listener::serve("public", public, app, leaving.clone(), stopped.clone()), inside);
     if tokio::time::timeout(WIND_DOWN, join(background)).await.is_err() {
         tracing::warn!("some clean-up was cut short: it goes on at the next start");
     }

@@ -51,6 +51,7 @@ mod media;
 mod media_keeper;
 mod media_orphans;
 mod media_usage;
+mod metrics;
 mod migrate;
 mod moving;
 mod on_mongodb;

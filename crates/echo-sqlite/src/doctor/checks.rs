@@ -104,6 +104,14 @@ pub(super) const CHECKS: &[Check] = &[
         mend: Mend::With(&["INSERT OR REPLACE INTO post_total SELECT ?1, count(*) FROM posts"]),
     },
     Check {
+        name: "account-total",
+        what: "count of all accounts that is wrong",
+        find: "SELECT 1, 'says ' || coalesce(kept, 'nothing') || ', there are ' || n FROM
+                 (SELECT (SELECT accounts FROM account_total WHERE one = 1) AS kept, (SELECT count(*) FROM accounts) AS n)
+             WHERE kept IS NOT n",
+        mend: Mend::With(&["INSERT OR REPLACE INTO account_total SELECT ?1, count(*) FROM accounts"]),
+    },
+    Check {
         name: "follow-counts",
         what: "people whose counts of follows are wrong",
         find: "SELECT id, lower(hex(id)) || ' says ' || followers || ' and ' || following || ', has ' || a || ' and ' || b

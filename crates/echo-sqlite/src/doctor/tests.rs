@@ -166,6 +166,8 @@ async fn wrong_counts_are_recounted() {
     small.breaks("DELETE FROM post_counts", &[("post-counts", 1)]).await;
     small.breaks("UPDATE post_total SET posts = 9", &[("post-total", 1)]).await;
     small.breaks("DELETE FROM post_total", &[("post-total", 1)]).await;
+    small.breaks("UPDATE account_total SET accounts = 9", &[("account-total", 1)]).await;
+    small.breaks("DELETE FROM account_total", &[("account-total", 1)]).await;
     small.breaks("UPDATE profiles SET followers = 5, following = 5", &[("follow-counts", 2)]).await;
 }
 

@@ -9,6 +9,7 @@ use quick_cache::{
     DefaultHashBuilder, Weighter,
     sync::{GuardResult, PlaceholderGuard},
 };
+use tracing::{Instrument, Span};
 
 use crate::{Clock, Errand, Error, IdMap, Result, Timestamp};
 
@@ -58,7 +59,8 @@ impl<K, V> Weighter<K, Kept<V>> for Weigh<V> {
 /// # Errors
 /// Of the change.
 pub async fn to_the_end<T: Send + 'static>(change: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
-    tokio::spawn(Errand::current().to_the_end().run(change)).await.map_err(Error::internal)?
+    let change = Errand::current().to_the_end().run(change).instrument(Span::current());
+    tokio::spawn(change).await.map_err(Error::internal)?
 }
 
 impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {

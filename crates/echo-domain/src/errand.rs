@@ -4,6 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{task::futures::TaskLocalFuture, time::Instant};
 
+use crate::trace::Trace;
+
 tokio::task_local! {
     static CURRENT: Errand;
 }
@@ -17,8 +19,8 @@ pub struct Errand {
     pub request: Arc<str>,
     /// From when on nobody waits for the outcome; `None` for work that is done in any case.
     pub deadline: Option<Instant>,
-    /// `traceparent` of <https://www.w3.org/TR/trace-context/>, as it came in.
-    pub trace: Option<Arc<str>>,
+    /// The place in a trace that it came from.
+    pub trace: Option<Trace>,
 }
 
 impl Errand {

@@ -5,6 +5,18 @@ use std::{borrow::Cow, time::Duration};
 /// Whatever a dependency reported; for the log only.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// What happened and why, in one line of a log.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line = format!("{line}: {error}");
+        cause = error.source();
+    }
+    line
+}
+
 /// What every use case and every store method returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 

@@ -12,8 +12,13 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tracing::Instrument;
 
-use crate::{Clock, Error, MediaId, PostId, Result, Timestamp, UserId, metric::Declared};
+use crate::{
+    Clock, Errand, Error, MediaId, PostId, Result, Timestamp, UserId,
+    metric::Declared,
+    trace::{self, Trace},
+};
 
 use figures::ConsumerFigures;
 
@@ -35,6 +40,20 @@ pub enum Event {
     PictureChanged { account: UserId, new: Option<MediaId>, old: Option<MediaId> },
 }
 
+impl Event {
+    /// As a trace names it.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::AccountOpened { .. } => "account opened",
+            Self::AccountRenamed { .. } => "account renamed",
+            Self::AccountDeleted { .. } => "account deleted",
+            Self::PostPublished { .. } => "post published",
+            Self::PostDeleted { .. } => "post deleted",
+            Self::PictureChanged { .. } => "picture changed",
+        }
+    }
+}
+
 /// An event with its place in the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recorded {
@@ -43,6 +62,8 @@ pub struct Recorded {
     pub event: Event,
     /// When it was left.
     pub at: Timestamp,
+    /// The place in a trace where it was left.
+    pub trace: Option<Trace>,
 }
 
 /// The log that events are left in, and how far each consumer has come.
@@ -178,7 +199,8 @@ impl Relay {
         let mut done = 0..0;
         for (place, recorded) in batch.iter().enumerate() {
             figures.wait(&batch[place..]);
-            match Self::insist(consumer, &recorded.event, figures, stop).await {
+            let handling = Self::insist(consumer, &recorded.event, figures, stop);
+            match in_its_trace(consumer, recorded, handling).await {
                 Ok(true) => {
                     done.end = place + 1;
                     consumer.done(recorded, self.clock.now());
@@ -271,6 +293,29 @@ impl Relay {
             }
         }
     }
+}
+
+/// What follows from an event is in the trace of what it tells of, however much later it happens.
+async fn in_its_trace<T>(
+    consumer: &dyn Consumer,
+    Recorded { event, trace, .. }: &Recorded,
+    work: impl Future<Output = T>,
+) -> T {
+    let (name, kind) = (consumer.name(), event.kind());
+    let make = || {
+        tracing::debug_span!(
+            target: trace::TARGET,
+            "event",
+            otel.name = format!("{name} {kind}"),
+            otel.kind = "consumer",
+            messaging.operation.name = "process",
+            messaging.destination.name = "events",
+            messaging.consumer.group.name = name,
+            echo.event = kind,
+        )
+    };
+    let errand = Errand { trace: trace.clone(), ..Errand::default() };
+    errand.run(work).instrument(trace::following(trace.as_ref(), make)).await
 }
 
 /// A panic is an error like any other: it must not end the consumer for good.

@@ -5,9 +5,10 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    Event, EventLog, Recorded, UserId,
+    Errand, Event, EventLog, Recorded, UserId,
     contract::{Backend, at_once, drain, sample, sample::NOW},
     posts::PostStore,
+    trace::Trace,
 };
 
 #[macro_export]
@@ -24,6 +25,7 @@ macro_rules! event_log_contract {
             a_new_consumer_starts_at_the_oldest_event_kept
             what_comes_after_an_emptied_log_is_pending
             what_this_process_leaves_is_news
+            an_event_keeps_where_in_a_trace_it_was_left
         }
     };
 }
@@ -68,6 +70,17 @@ pub async fn every_kind_of_event_reads_back_as_it_was_left(Backend { posts, even
     }
 
     assert_eq!(told(&pending(&events, "ana").await), left);
+}
+
+pub async fn an_event_keeps_where_in_a_trace_it_was_left(Backend { posts, events, .. }: Backend) {
+    let trace = Trace::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", None);
+    let (traced, untraced) = [sample::id(), sample::id()].map(|account| Event::AccountDeleted { account }).into();
+
+    Errand { trace: trace.clone(), ..Errand::default() }.run(leave(&posts, &traced)).await;
+    leave(&posts, &untraced).await;
+
+    let kept: Vec<_> = pending(&events, "ana").await.into_iter().map(|recorded| recorded.trace).collect();
+    assert_eq!(kept, [trace, None]);
 }
 
 pub async fn events_are_pending_in_order_until_confirmed(Backend { posts, events, .. }: Backend) {

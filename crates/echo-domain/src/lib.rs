@@ -34,6 +34,7 @@ pub mod posts;
 mod seal;
 mod text;
 mod time;
+pub mod trace;
 pub mod transfer;
 pub mod users;
 pub mod workers;
@@ -42,7 +43,7 @@ pub use cache::{Cache, CacheFigures, Evictions, Lookups, to_the_end};
 pub use census::Census;
 pub use change::{Alone, Broadcast, Change, Hears, HereToo};
 pub use errand::Errand;
-pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result};
+pub use error::{BoxError, Error, FieldError, Findings, Refusal, Result, chain};
 pub use event::{Consumer, Event, EventLog, Outbox, Recorded, Relay};
 pub use id::{
     BlockId, CommentId, FollowId, IdMap, IdSet, IdSource, LikeId, MalformedId, MediaId, PostId, RawId, SessionId, Stem,

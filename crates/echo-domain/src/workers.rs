@@ -10,8 +10,9 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use metrics::{Counter, Gauge};
 use tokio::sync::oneshot;
+use tracing::{Instrument, Span};
 
-use crate::{Error, Result};
+use crate::{Error, Result, trace};
 
 /// How long to wait before work that found no place is worth another try.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -63,14 +64,20 @@ impl<S: 'static> Workers<S> {
     /// [`Error::Unavailable`] at once when the queue is full; [`Error::Internal`] when the work panics.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce(&mut S) -> T + Send + 'static) -> Result<T> {
         let (answer, result) = oneshot::channel();
+        let what = self.what;
+        let queued = tracing::debug_span!(target: trace::TARGET, "queued", otel.name = what);
+        let caller = queued.in_scope(Span::current);
         let job: Job<S> = Box::new(move |state| {
             if !answer.is_closed() {
+                let at_work =
+                    || tracing::debug_span!(target: trace::TARGET, "work", otel.name = format!("{what}, at work"));
+                let result = caller.in_scope(|| at_work().in_scope(|| work(state)));
                 // Nobody may be waiting by now; then the result is of no use.
-                let _ = answer.send(work(state));
+                let _ = answer.send(result);
             }
         });
         self.push(job)?;
-        result.await.map_err(|_| Error::internal(format!("work on a {} thread panicked", self.what)))
+        result.instrument(queued).await.map_err(|_| Error::internal(format!("work on a {} thread panicked", self.what)))
     }
 
     fn push(&self, job: Job<S>) -> Result<()> {

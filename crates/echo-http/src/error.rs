@@ -1,13 +1,13 @@
 //! The one place where a failure becomes HTTP.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use axum::{
     Json,
     http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use echo_domain::{Error, FieldError, Refusal};
+use echo_domain::{Error, FieldError, Refusal, chain};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -46,6 +46,25 @@ pub(crate) enum ApiError {
     ReadOnly,
 }
 
+/// In a reply that tells of a failure: for the log, which is written when the reply goes out.
+#[derive(Clone)]
+pub(crate) struct Cause(Arc<ApiError>);
+
+impl Cause {
+    pub(crate) fn of(reply: &Response) -> Option<&ApiError> {
+        reply.extensions().get::<Self>().map(|Self(error)| &**error)
+    }
+}
+
+/// Who has to do something about a failure.
+pub(crate) enum Concern {
+    /// Somebody must look.
+    Ours,
+    /// What Echo stands on: it is to come back by itself.
+    Degraded,
+    Callers,
+}
+
 /// How every failure looks. Clients of the first Echo read `message` and `success`.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -81,6 +100,23 @@ impl ApiError {
     /// A body or parameter that cannot be read, named by the field that is to blame.
     pub(crate) fn malformed(field: impl Into<Cow<'static, str>>, message: impl Into<Cow<'static, str>>) -> Self {
         Self::Domain(Error::invalid(field, message))
+    }
+
+    /// For the log: why, with what it came of. What clients did wrong is told by its code alone: the message may have their own
+    /// words.
+    pub(crate) fn told(&self) -> String {
+        match self.concern() {
+            Concern::Ours | Concern::Degraded => chain(self),
+            Concern::Callers => self.status_and_code().1.into_owned(),
+        }
+    }
+
+    pub(crate) fn concern(&self) -> Concern {
+        match self {
+            Self::Domain(Error::Internal(_)) => Concern::Ours,
+            Self::Domain(Error::Unavailable { .. } | Error::StorageFull) => Concern::Degraded,
+            _ => Concern::Callers,
+        }
     }
 
     fn status_and_code(&self) -> (StatusCode, Cow<'static, str>) {
@@ -121,9 +157,9 @@ impl ApiError {
         }
     }
 
-    fn fields(self) -> Vec<FieldBody> {
+    fn fields(&self) -> Vec<FieldBody> {
         match self {
-            Self::Domain(Error::Invalid(errors)) => errors.into_iter().map(FieldBody::from).collect(),
+            Self::Domain(Error::Invalid(errors)) => errors.iter().cloned().map(FieldBody::from).collect(),
             Self::IdempotencyKeyReused => {
                 vec![FieldError::new("Idempotency-Key", "was used for another request").into()]
             }
@@ -153,30 +189,21 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         shed::note(&self);
         let (status, code) = self.status_and_code();
-        match &self {
-            Self::Domain(Error::Internal(_)) => {
-                tracing::error!(error = &self as &dyn std::error::Error, "request failed");
-            }
-            Self::Domain(Error::Unavailable { .. } | Error::StorageFull) => {
-                tracing::warn!(error = &self as &dyn std::error::Error, "request refused for now");
-            }
-            _ => {}
-        }
-        let (advice, message) = (self.advice(), self.to_string());
         let body = ErrorBody {
             status_code: status.as_u16(),
-            message,
+            message: self.to_string(),
             success: false,
             code,
             errors: self.fields(),
             request_id: request_id(),
         };
         let mut response = (status, Json(body)).into_response();
-        for (name, value) in advice {
+        for (name, value) in self.advice() {
             if let Ok(value) = HeaderValue::try_from(value) {
                 response.headers_mut().insert(name, value);
             }
         }
+        response.extensions_mut().insert(Cause(Arc::new(self)));
         response
     }
 }

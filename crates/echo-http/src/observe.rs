@@ -1,4 +1,4 @@
-//! Around every request: an id, a span, a line in the log, a deadline, and a limit to how many run at once.
+//! Around every request: an id, a trace, a line in the log, a deadline, and a limit to how many run at once.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -8,18 +8,33 @@ use std::{
 
 use axum::{
     extract::{MatchedPath, Request},
-    http::{HeaderName, HeaderValue, StatusCode},
+    http::{HeaderName, HeaderValue, Method},
     response::{IntoResponse, Response},
 };
-use echo_domain::{Errand, Error, RawId, metric::Metric};
+use echo_domain::{
+    Errand, Error, RawId, UserId,
+    metric::Metric,
+    trace::{self, Trace},
+};
 use futures_util::FutureExt;
 use tokio::{sync::Semaphore, task::JoinHandle, time};
-use tracing::{Instrument, Span, field::display};
+use tracing::{
+    Instrument, Span,
+    field::{Empty, display},
+};
 
-use crate::{caller::Caller, error::ApiError, extract::NewIds, room::BodyRoom, shed, took::Took};
+use crate::{
+    caller::Caller,
+    error::{ApiError, Cause, Concern},
+    extract::NewIds,
+    room::BodyRoom,
+    shed,
+    took::{self, Took},
+};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const TRACE: HeaderName = HeaderName::from_static("traceparent");
+const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// Read from [`Bounds::running`], by whoever has that.
 pub static IN_FLIGHT: Metric<0> =
@@ -53,35 +68,95 @@ pub(crate) async fn observe<F: Future<Output = Response>>(
     answer: impl FnOnce(Request) -> F,
 ) -> Response {
     let id = sent_id(&request).unwrap_or_else(|| ids.next::<RawId>().to_string());
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let viewer = Caller::of(request.extensions()).viewer().ok().flatten();
-    // Nothing else in it: it is written out for every request, whether or not anything is logged.
-    let span = tracing::info_span!("request", %id);
+    let sent = sent_trace(&request);
+    let told = Told {
+        method: request.method().clone(),
+        route: request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned(),
+        user: Caller::of(request.extensions()).viewer().ok().flatten().map(|viewer| viewer.id),
+    };
+    let traced = trace::following(sent.as_ref(), || told.traced(&id));
 
     let started = Instant::now();
     let errand = Errand {
         request: id.as_str().into(),
         deadline: Some(time::Instant::from_std(started) + deadline),
-        trace: sent_trace(&request).map(Into::into),
+        trace: sent,
     };
-    let mut response = errand.run(answer(request)).instrument(span.clone()).await;
-
-    let (status, took) = (response.status(), started.elapsed());
-    let user = viewer.map(|viewer| display(viewer.id));
-    span.in_scope(|| {
-        if status == StatusCode::INTERNAL_SERVER_ERROR {
-            tracing::error!(%method, route, user.id = user, "this request failed");
-        }
+    let answered = async {
+        let response = answer(request).await;
+        let took = started.elapsed();
         // Here, so that the trace is known.
-        seconds.note(&route, &method, status, took);
-        let duration_ms = took.as_secs_f64() * 1000.0;
-        tracing::debug!(%method, route, status = status.as_u16(), user.id = user, duration_ms, "request answered");
-    });
+        seconds.note(&told.route, &told.method, response.status(), took);
+        told.tell(&response, took);
+        response
+    };
+    let mut response = errand.run(answered).instrument(traced.clone()).await;
+    told.note(&traced, &response);
     if let Ok(id) = HeaderValue::try_from(id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// What operators are told of a request: nothing that a client wrote, but for its own id for it.
+struct Told {
+    method: Method,
+    route: String,
+    user: Option<UserId>,
+}
+
+impl Told {
+    /// One line: what became of it, and who has to do something about that. Most requests are reads that succeed; to tell of each
+    /// would take more than all else that operators are told.
+    fn tell(&self, response: &Response, took: Duration) {
+        let Self { method, route, user } = self;
+        let (status, duration_ms) = (response.status().as_u16(), took.as_secs_f64() * 1000.0);
+        let cause = Cause::of(response);
+        let only_read = method.is_safe() && status < 400;
+        let (method, user) = (took::label(method), user.map(display));
+        let error = cause.map(ApiError::told);
+        macro_rules! tell {
+            ($level:ident, $message:literal) => {
+                tracing::$level!(
+                    target: "echo::request", method, route, status, duration_ms, user.id = user, error, $message
+                )
+            };
+        }
+        match cause.map(ApiError::concern) {
+            Some(Concern::Ours) => tell!(error, "request failed"),
+            Some(Concern::Degraded) => tell!(warn, "request refused for now"),
+            Some(Concern::Callers) => tell!(info, "request refused"),
+            None if only_read => tell!(debug, "request answered"),
+            None => tell!(info, "request answered"),
+        }
+    }
+
+    /// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>
+    fn traced(&self, id: &str) -> Span {
+        let Self { method, route, user } = self;
+        let (method, user) = (took::label(method), user.map(display));
+        tracing::debug_span!(
+            target: trace::TARGET,
+            "request",
+            otel.name = format!("{method} {route}"),
+            otel.kind = "server",
+            http.request.method = method,
+            http.route = route,
+            http.response.status_code = Empty,
+            echo.request.id = id,
+            user.id = user,
+            otel.status_code = Empty,
+            "error.type" = Empty,
+        )
+    }
+
+    fn note(&self, traced: &Span, response: &Response) {
+        let status = response.status();
+        traced.record("http.response.status_code", status.as_u16());
+        if status.is_server_error() {
+            trace::failed(traced, status.as_str());
+        }
+    }
 }
 
 impl Bounds {
@@ -112,33 +187,8 @@ fn sent_id(request: &Request) -> Option<String> {
     ((1..=128).contains(&id.len()) && id.bytes().all(fit)).then(|| id.to_owned())
 }
 
-/// Where the client's trace has come to, if it has the form that passes on: `00-<trace>-<parent>-<flags>`.
-fn sent_trace(request: &Request) -> Option<&str> {
-    let trace = request.headers().get(TRACE)?.to_str().ok()?;
-    let hex = |c: u8| matches!(c, b'0'..=b'9' | b'a'..=b'f');
-    let part = |part: &str, length| part.len() == length && part.bytes().all(hex);
-    let mut parts = trace.split('-');
-    let fits = [2, 32, 16, 2].into_iter().all(|length| parts.next().is_some_and(|it| part(it, length)));
-    (fits && parts.next().is_none()).then_some(trace)
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::body::Body;
-
-    use super::*;
-
-    #[test]
-    fn a_trace_goes_on_if_it_has_the_form_of_one() {
-        let sent = |trace: &str| {
-            let request = Request::builder().header(TRACE, trace).body(Body::empty()).unwrap();
-            sent_trace(&request).map(str::to_owned)
-        };
-        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-
-        assert_eq!(sent(trace).as_deref(), Some(trace));
-        for bad in ["", "00-0af7", &trace.to_uppercase(), &format!("{trace}-x"), &trace.replace('-', "_")] {
-            assert_eq!(sent(bad), None, "{bad}");
-        }
-    }
+/// Where the client's trace has come to.
+fn sent_trace(request: &Request) -> Option<Trace> {
+    let text = |name: &HeaderName| request.headers().get(name)?.to_str().ok();
+    Trace::parse(text(&TRACE)?, text(&TRACE_STATE))
 }

@@ -54,7 +54,7 @@ fn find<'a>(all: &'a [OfRoute], method: &'static str, status: StatusCode) -> Opt
 }
 
 /// Clients may make methods up; the figures have a closed set of them.
-fn label(method: &Method) -> &'static str {
+pub(crate) fn label(method: &Method) -> &'static str {
     match *method {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

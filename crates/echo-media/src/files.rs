@@ -19,6 +19,7 @@ use futures_util::TryStreamExt;
 use tempfile::NamedTempFile;
 use tokio::{io::AsyncReadExt, task::spawn_blocking};
 use tokio_util::io::ReaderStream;
+use tracing::instrument;
 
 use crate::held;
 
@@ -63,12 +64,14 @@ impl FileBlobs {
 
 #[async_trait]
 impl BlobStore for FileBlobs {
+    #[instrument(level = "debug", name = "files.put", skip_all)]
     async fn put(&self, name: &str, bytes: Bytes) -> Result<()> {
         let path = self.path(name).ok_or_else(|| Error::internal(format!("{name:?} is no name for a blob")))?;
         let unfinished = self.unfinished.clone();
         blocking(move || write(&path, &unfinished, &bytes)).await?.map_err(not_kept)
     }
 
+    #[instrument(level = "debug", name = "files.read", skip_all)]
     async fn read(&self, name: &str, part: Part) -> Result<Option<Blob>> {
         let Some(path) = self.path(name) else { return Ok(None) };
         match blocking(move || open_at(&path, &part)).await? {
@@ -83,6 +86,7 @@ impl BlobStore for FileBlobs {
         }
     }
 
+    #[instrument(level = "debug", name = "files.remove", skip_all)]
     async fn remove(&self, name: &str) -> Result<()> {
         let Some(place) = place(name) else {
             tracing::debug!(location = name, "what another service delivers stays there");

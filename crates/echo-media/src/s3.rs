@@ -13,6 +13,7 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey},
     path::Path,
 };
+use tracing::instrument;
 
 use crate::patience::{Patience, root, unavailable};
 
@@ -130,6 +131,7 @@ impl S3Blobs {
 
 #[async_trait]
 impl BlobStore for S3Blobs {
+    #[instrument(level = "debug", name = "s3.put", skip_all, fields(otel.kind = "client"))]
     async fn put(&self, name: &str, bytes: Bytes) -> Result<()> {
         let name = BlobName::parse(name).ok_or_else(|| Error::internal(format!("{name:?} is no name for a blob")))?;
         let (key, attributes) = (Path::from(name.as_str()), attributes(name));
@@ -141,6 +143,7 @@ impl BlobStore for S3Blobs {
         put.map_err(unavailable)
     }
 
+    #[instrument(level = "debug", name = "s3.read", skip_all, fields(otel.kind = "client"))]
     async fn read(&self, name: &str, part: Part) -> Result<Option<Blob>> {
         let Some(name) = BlobName::parse(name) else { return Ok(None) };
         let key = Path::from(name.as_str());
@@ -160,6 +163,7 @@ impl BlobStore for S3Blobs {
         }
     }
 
+    #[instrument(level = "debug", name = "s3.remove", skip_all, fields(otel.kind = "client"))]
     async fn remove(&self, name: &str) -> Result<()> {
         let Some(name) = BlobName::parse(name) else {
             tracing::debug!(location = name, "what another service delivers stays there");

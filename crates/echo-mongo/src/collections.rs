@@ -38,7 +38,7 @@ pub(crate) const EVENTS: Declared = Declared {
     name: "events",
     area: None,
     required: &[("position", "long"), ("event", "object"), ("at", "date"), ("waiting", "array")],
-    optional: &[("sent", "date")],
+    optional: &[("sent", "date"), ("trace", "string")],
     indexes: &[
         Index::on("position", &[("position", 1)]).unique(),
         Index::on("waiting", &[("waiting", 1), ("position", 1)]),

@@ -6,10 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use echo_domain::{Error, Result, metric::StoreCalls};
+use echo_domain::{Error, Result, metric::StoreCalls, trace};
 use mongodb::{Client, Collection, Database};
 use tokio::{sync::watch, task::JoinHandle};
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
 use crate::{
     areas::{Area, Areas},
@@ -122,13 +122,23 @@ impl Mongo {
     /// Does the work of one call of a store, within its span, its timing and its bound.
     pub(crate) async fn run<T>(&self, op: &'static str, work: impl Future<Output = Outcome<T>>) -> Result<T> {
         let started = Instant::now();
-        let span = tracing::debug_span!("store", store.backend = "mongo", store.op = op);
+        let span = tracing::debug_span!(
+            target: trace::TARGET,
+            "store",
+            otel.name = op,
+            otel.kind = "client",
+            db.system.name = "mongodb",
+            db.operation.name = op,
+            otel.status_code = Empty,
+            "error.type" = Empty,
+        );
         // Boxed: the driver's futures are large, and there is one of them in every call.
-        let work = Box::pin(tokio::time::timeout(self.options.longest_call, work.instrument(span)));
+        let work = Box::pin(tokio::time::timeout(self.options.longest_call, work.instrument(span.clone())));
         let result = match work.await {
             Ok(done) => done.map_err(Error::from),
             Err(_) => Err(unavailable("the call took too long")),
         };
+        trace::note(&span, &result);
         self.calls.note(op, started, &result);
         result
     }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use async_trait::async_trait;
 use bson::{DateTime, Document, doc};
-use echo_domain::{Event, EventLog, Outbox, Recorded, Result, Timestamp};
+use echo_domain::{Event, EventLog, Outbox, Recorded, Result, Timestamp, trace::Trace};
 use futures_util::{FutureExt, TryStreamExt};
 use mongodb::Collection;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,9 @@ pub(crate) struct EventRow {
     pub(crate) at: DateTime,
     /// Who has not confirmed it.
     pub(crate) waiting: Vec<String>,
+    /// Where it was left: a place in a trace, as the header field `traceparent` has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) trace: Option<String>,
 }
 
 /// An event that a consumer could not handle, for a person to look at.
@@ -51,6 +54,7 @@ pub(crate) async fn append(tx: &mut Tx<'_>, event: &Event) -> Outcome<()> {
         event: bson::serialize_to_document(event)?,
         at: DateTime::now(),
         waiting: tx.mongo.options.consumers.iter().map(|name| (*name).to_owned()).collect(),
+        trace: Trace::here().map(|trace| trace.to_string()),
     };
     let inserted = tx.mongo.collection(&EVENTS).insert_one(row).session(&mut *tx.session).await;
     inserted.map_err(Failure::from).map_err(taken)?;
@@ -156,8 +160,9 @@ async fn unsent(mongo: &Mongo, before: Timestamp, limit: usize) -> Outcome<Vec<R
 /// `None` for what is no event of this version: it stays in the log and is passed over.
 fn recorded(row: EventRow) -> Option<Recorded> {
     let position = u64::try_from(row.position).unwrap_or_default();
+    let trace = row.trace.and_then(|trace| Trace::parse(&trace, None));
     match bson::deserialize_from_document(row.event) {
-        Ok(event) => Some(Recorded { position, event, at: time(row.at) }),
+        Ok(event) => Some(Recorded { position, event, at: time(row.at), trace }),
         Err(error) => {
             tracing::error!(
                 event.position = position,

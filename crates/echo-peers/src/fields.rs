@@ -8,3 +8,4 @@ pub(crate) const DEADLINE: HeaderName = HeaderName::from_static("echo-deadline-m
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// <https://www.w3.org/TR/trace-context/>
 pub(crate) const TRACE: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACE_STATE: HeaderName = HeaderName::from_static("tracestate");

@@ -7,7 +7,7 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
-use echo_domain::{BoxError, Error, FieldError, Refusal};
+use echo_domain::{Error, FieldError, Refusal, chain};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::Misunderstood;
@@ -101,22 +101,11 @@ impl From<Error> for ErrorBody {
             Error::Unavailable { what, retry_after, source } => Self::Unavailable {
                 what: what.into(),
                 retry_after_ms: u64::try_from(retry_after.as_millis()).unwrap_or(u64::MAX),
-                reason: source.map_or_else(|| format!("{what} is unavailable"), |source| chain(&source)),
+                reason: source.map_or_else(|| format!("{what} is unavailable"), |source| chain(&*source)),
             },
-            Error::Internal(source) => Self::Internal { reason: chain(&source) },
+            Error::Internal(source) => Self::Internal { reason: chain(&*source) },
         }
     }
-}
-
-/// What happened and why, in one line.
-fn chain(error: &BoxError) -> String {
-    let mut line = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        line = format!("{line}: {error}");
-        cause = error.source();
-    }
-    line
 }
 
 impl IntoResponse for ErrorBody {

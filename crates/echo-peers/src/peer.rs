@@ -4,7 +4,10 @@ use std::time::{Duration, Instant as Started};
 
 use axum::http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header, request};
 use bytes::Bytes;
-use echo_domain::{BoxError, Errand, Error, Result};
+use echo_domain::{
+    BoxError, Errand, Error, Result,
+    trace::{self, Trace},
+};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper_util::{
@@ -12,6 +15,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use tokio::time::{Instant, timeout};
+use tracing::{Instrument, field::Empty};
 
 use crate::{
     breaker::{Breaker, Pass},
@@ -166,7 +170,19 @@ impl Peer {
     /// As [`Peer`] says.
     pub(crate) async fn ask<T: Answer>(&self, letter: Letter) -> Result<T> {
         let started = Started::now();
-        let outcome = self.insist(&letter).await;
+        let span = tracing::debug_span!(
+            target: trace::TARGET,
+            "call",
+            otel.name = format!("POST {}", letter.manner.path),
+            otel.kind = "client",
+            http.request.method = "POST",
+            url.template = letter.manner.path,
+            peer.service = self.service.name(),
+            otel.status_code = Empty,
+            "error.type" = Empty,
+        );
+        let outcome = self.insist(&letter).instrument(span.clone()).await;
+        trace::note(&span, &outcome);
         self.figures.called(letter.manner.path, started.elapsed(), &outcome);
         outcome
     }
@@ -351,14 +367,16 @@ impl From<NotAsked> for Refused {
     }
 }
 
-/// Puts whose request it is to a call.
+/// Puts whose request it is to a call, and where in its trace it is made.
 fn carry(mut request: request::Builder, errand: &Errand) -> request::Builder {
     if !errand.request.is_empty() {
         request = request.header(fields::REQUEST_ID, &*errand.request);
     }
-    match &errand.trace {
-        Some(trace) => request.header(fields::TRACE, &**trace),
-        None => request,
+    let Some(trace) = Trace::here() else { return request };
+    request = request.header(fields::TRACE, trace.to_string());
+    match trace.state() {
+        state if state.is_empty() => request,
+        state => request.header(fields::TRACE_STATE, state),
     }
 }
 

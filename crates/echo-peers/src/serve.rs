@@ -11,13 +11,20 @@ use axum::{
     routing::post,
 };
 use bytes::Bytes;
-use echo_domain::{Errand, Error, Result, auth::Lookup, media::MediaDesk, posts::Catalog, users::Directory};
+use echo_domain::{
+    Errand, Error, Result,
+    auth::Lookup,
+    media::MediaDesk,
+    posts::Catalog,
+    trace::{self, Trace},
+    users::Directory,
+};
 use futures_util::FutureExt;
 use tokio::{
     sync::Semaphore,
     time::{Instant, timeout_at},
 };
-use tracing::Instrument;
+use tracing::{Instrument, Span, field::Empty};
 
 use crate::{auth, call::Call, fields, media, outcome::ErrorBody, posts, token::ServiceToken, users};
 
@@ -96,15 +103,34 @@ async fn enter(State(door): State<Arc<Door>>, request: Request, next: Next) -> R
     let Ok(_running) = door.running.try_acquire() else { return reply(Err::<(), _>(overloaded())) };
     let errand = errand(request.headers());
     let deadline = errand.deadline.unwrap_or_else(|| Instant::now() + UNHURRIED);
-    // The same id as at the neighbour: one request, one id in every log.
-    let span = tracing::info_span!("request", id = &*errand.request);
-    let work = AssertUnwindSafe(errand.run(next.run(request))).catch_unwind().instrument(span);
-    match timeout_at(deadline, work).await {
+    let traced = trace::following(errand.trace.as_ref(), || server_span(request.uri().path()));
+    let work = AssertUnwindSafe(errand.run(next.run(request))).catch_unwind();
+    let response = match timeout_at(deadline, work.instrument(traced.clone())).await {
         Ok(Ok(response)) => response,
         // The panic's own message is in the log already, by the panic hook.
         Ok(Err(_)) => reply(Err::<(), _>(Error::internal("a call panicked"))),
         Err(_) => StatusCode::GATEWAY_TIMEOUT.into_response(),
+    };
+    traced.record("http.response.status_code", response.status().as_u16());
+    if response.status().is_server_error() {
+        trace::failed(&traced, response.status().as_str());
     }
+    response
+}
+
+/// `route` is one of [`router`]'s: none has parameters in its path.
+fn server_span(route: &str) -> Span {
+    tracing::debug_span!(
+        target: trace::TARGET,
+        "call",
+        otel.name = format!("POST {route}"),
+        otel.kind = "server",
+        http.request.method = "POST",
+        http.route = route,
+        http.response.status_code = Empty,
+        otel.status_code = Empty,
+        "error.type" = Empty,
+    )
 }
 
 fn errand(headers: &HeaderMap) -> Errand {
@@ -113,7 +139,7 @@ fn errand(headers: &HeaderMap) -> Errand {
     Errand {
         request: text(fields::REQUEST_ID).unwrap_or_default().into(),
         deadline: left.and_then(|left| Instant::now().checked_add(left)),
-        trace: text(fields::TRACE).map(Into::into),
+        trace: text(fields::TRACE).and_then(|trace| Trace::parse(trace, text(fields::TRACE_STATE))),
     }
 }
 

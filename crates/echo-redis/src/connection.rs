@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use echo_domain::{Result, metric::StoreCalls};
+use echo_domain::{Result, metric::StoreCalls, trace};
 use fred::{
     clients::Client,
     error::Error as RedisError,
@@ -17,7 +17,7 @@ use fred::{
     },
 };
 use futures_util::future::BoxFuture;
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
 use crate::{
     error::{OpenError, translate, unavailable},
@@ -87,7 +87,16 @@ impl Redis {
         let call = Box::pin(call);
         Box::pin(async move {
             let started = Instant::now();
-            let span = tracing::debug_span!("store", store.backend = "redis", store.op = op);
+            let span = tracing::debug_span!(
+                target: trace::TARGET,
+                "store",
+                otel.name = op,
+                otel.kind = "client",
+                db.system.name = "redis",
+                db.operation.name = op,
+                otel.status_code = Empty,
+                "error.type" = Empty,
+            );
             let answered = async {
                 // What is sent while there is no connection would wait for one.
                 if !self.client.is_connected() {
@@ -95,7 +104,8 @@ impl Redis {
                 }
                 call.await.map_err(translate)
             };
-            let result = answered.instrument(span).await;
+            let result = answered.instrument(span.clone()).await;
+            trace::note(&span, &result);
             self.calls.note(op, started, &result);
             self.up.note(&result);
             result

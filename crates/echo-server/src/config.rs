@@ -3,6 +3,7 @@
 mod cluster;
 pub(crate) mod empty;
 mod images;
+mod traces;
 
 use std::{fmt, net::IpAddr, path::PathBuf, str::FromStr};
 
@@ -13,6 +14,7 @@ use ipnet::IpNet;
 pub(crate) use cluster::Cluster;
 pub(crate) use images::Access;
 use images::Images;
+pub(crate) use traces::Traces;
 
 /// All settings. Crates below receive values, never this.
 #[derive(Debug, Clone, Args)]
@@ -29,6 +31,8 @@ pub(crate) struct Settings {
     pub(crate) clients: Clients,
     #[command(flatten)]
     pub(crate) log: Log,
+    #[command(flatten)]
+    pub(crate) traces: Traces,
 }
 
 /// Where Echo listens.
@@ -142,7 +146,7 @@ pub(crate) struct Log {
         hide_env_values = true
     )]
     pub(crate) log_format: LogFormat,
-    /// Which messages: error, warn, info, debug, or per area as in info,echo_http=debug
+    /// Which messages: error, warn, info, debug, or by part; info,echo::request=debug has a line for every request
     #[arg(
         long,
         env = "RUST_LOG",
@@ -225,6 +229,7 @@ impl Settings {
         {
             bail!("JWT_SECRET has {} bytes, but needs at least 32: try `openssl rand -hex 32`", secret.expose().len());
         }
+        self.traces.check()?;
         self.cluster.check()
     }
 

@@ -8,10 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use echo_domain::{Result, metric::StoreCalls};
+use echo_domain::{Result, metric::StoreCalls, trace};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::sync::{oneshot, watch};
-use tracing::Instrument;
+use tracing::{Instrument, field::Empty};
 
 use crate::{
     error::{OpenError, Outcome, unavailable},
@@ -149,12 +149,22 @@ impl Database {
     /// Waits for the answer, within the span and the timing of every call.
     async fn call<T>(&self, op: &'static str, pushed: Result<()>, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
         let started = Instant::now();
-        let span = tracing::debug_span!("store", store.backend = "sqlite", store.op = op);
+        let span = tracing::debug_span!(
+            target: trace::TARGET,
+            "store",
+            otel.name = op,
+            otel.kind = "client",
+            db.system.name = "sqlite",
+            db.operation.name = op,
+            otel.status_code = Empty,
+            "error.type" = Empty,
+        );
         let answered = async {
             pushed?;
             answer.await.unwrap_or_else(|_| Err(unavailable(Some("it is closing".into()))))
         };
-        let result = answered.instrument(span).await;
+        let result = answered.instrument(span.clone()).await;
+        trace::note(&span, &result);
         self.calls.note(op, started, &result);
         result
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use echo_domain::{Event, EventLog, Recorded, Result};
+use echo_domain::{Event, EventLog, Recorded, Result, trace::Trace};
 use rusqlite::{Connection, Row, params};
 use tokio::sync::watch;
 
@@ -20,7 +20,8 @@ pub struct SqliteEvents(pub Arc<Database>);
 /// Leaves an event in the transaction of what it tells of. Positions grow in the order of commits, across processes,
 /// because whoever holds one holds the write lock until it is committed.
 pub(crate) fn append(tx: &Tx<'_>, event: &Event) -> Outcome<()> {
-    tx.run("INSERT INTO events (body) VALUES (?1)", [sql::to_json(event)?])?;
+    let trace = tx.trace.map(ToString::to_string);
+    tx.run("INSERT INTO events (body, trace) VALUES (?1, ?2)", params![sql::to_json(event)?, trace])?;
     tx.announce();
     Ok(())
 }
@@ -28,7 +29,7 @@ pub(crate) fn append(tx: &Tx<'_>, event: &Event) -> Outcome<()> {
 #[async_trait]
 impl EventLog for SqliteEvents {
     async fn pending(&self, consumer: &'static str, limit: usize) -> Result<Vec<Recorded>> {
-        const PENDING: &str = "SELECT position, body, at FROM events
+        const PENDING: &str = "SELECT position, body, at, trace FROM events
              WHERE position > coalesce((SELECT position FROM event_consumers WHERE name = ?1), 0)
              ORDER BY position LIMIT ?2";
         self.0
@@ -79,8 +80,9 @@ impl EventLog for SqliteEvents {
 /// `None` for what is no event of this version: it stays in the log and is passed over.
 fn recorded(row: &Row<'_>) -> rusqlite::Result<Option<Recorded>> {
     let position = sql::count(row, 0)?;
+    let trace = row.get::<_, Option<String>>(3)?.and_then(|trace| Trace::parse(&trace, None));
     Ok(match sql::from_json(row, 1) {
-        Ok(event) => Some(Recorded { position, event, at: sql::time(row, 2)? }),
+        Ok(event) => Some(Recorded { position, event, at: sql::time(row, 2)?, trace }),
         Err(error) => {
             tracing::error!(
                 event.position = position,

@@ -24,6 +24,7 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
     },
     Migration { name: "transfer", sql: include_str!("../migrations/0003_transfer.sql"), touches: &[] },
     Migration { name: "blobs", sql: include_str!("../migrations/0004_blobs.sql"), touches: &["media"] },
+    Migration { name: "traces", sql: include_str!("../migrations/0005_traces.sql"), touches: &[] },
     Migration {
         name: "account total",
         sql: include_str!("../migrations/0006_account_total.sql"),

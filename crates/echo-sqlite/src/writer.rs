@@ -6,7 +6,7 @@
 
 use std::{cell::Cell, ops::Deref, time::Instant};
 
-use echo_domain::{Error, Result};
+use echo_domain::{Error, Result, trace::Trace};
 use rusqlite::{Connection, Transaction, TransactionBehavior, ffi};
 use tokio::sync::{oneshot, watch};
 
@@ -24,6 +24,8 @@ const BATCH_MAX: usize = 256;
 pub(crate) struct Tx<'batch> {
     connection: &'batch Connection,
     left_news: &'batch Cell<bool>,
+    /// The place in a trace of whoever asked for the write.
+    pub(crate) trace: Option<&'batch Trace>,
 }
 
 impl Tx<'_> {
@@ -55,14 +57,15 @@ struct Job<F, T> {
     /// `None` until the work was done, or when the transaction ended before.
     outcome: Option<Outcome<T>>,
     reply: oneshot::Sender<Result<T>>,
+    trace: Option<Trace>,
 }
 
-/// Makes a job of `work`.
+/// Makes a job of `work`, which the running task asks for.
 pub(crate) fn job<T: Send + 'static>(
     work: impl FnOnce(&Tx<'_>) -> Outcome<T> + Send + 'static,
     reply: oneshot::Sender<Result<T>>,
 ) -> Box<dyn WriteJob> {
-    Box::new(Job { work: Some(work), outcome: None, reply })
+    Box::new(Job { work: Some(work), outcome: None, reply, trace: Trace::here() })
 }
 
 impl<T, F> WriteJob for Job<F, T>
@@ -71,6 +74,7 @@ where
     F: FnOnce(&Tx<'_>) -> Outcome<T> + Send,
 {
     fn run(&mut self, tx: &Tx<'_>) -> bool {
+        let tx = &Tx { trace: self.trace.as_ref(), ..*tx };
         self.outcome = self.work.take().map(|work| guarded(|| work(tx)));
         matches!(self.outcome, Some(Ok(_)))
     }
@@ -139,7 +143,7 @@ fn write_one(
     left_news: &Cell<bool>,
 ) -> rusqlite::Result<()> {
     let mut savepoint = transaction.savepoint()?;
-    let stays = job.run(&Tx { connection: &savepoint, left_news });
+    let stays = job.run(&Tx { connection: &savepoint, left_news, trace: None });
     // Some errors, such as a failing disk, make SQLite end the whole transaction by itself.
     if savepoint.is_autocommit() {
         return Err(rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ABORT_ROLLBACK), None));

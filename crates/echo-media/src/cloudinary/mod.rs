@@ -21,6 +21,7 @@ use reqwest::{
     header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, RANGE},
     redirect::Policy,
 };
+use tracing::instrument;
 
 use crate::patience::{Patience, root, unavailable};
 
@@ -105,6 +106,7 @@ impl CloudinaryBlobs {
 
 #[async_trait]
 impl BlobStore for CloudinaryBlobs {
+    #[instrument(level = "debug", name = "cloudinary.put", skip_all, fields(otel.kind = "client"))]
     async fn put(&self, name: &str, bytes: Bytes) -> Result<()> {
         let name = BlobName::parse(name).ok_or_else(|| Error::internal(format!("{name:?} is no name for a blob")))?;
         if name.width().is_some() {
@@ -113,6 +115,7 @@ impl BlobStore for CloudinaryBlobs {
         self.patience.within(self.calls.upload(name.stem(), bytes)).await.map_err(unavailable)
     }
 
+    #[instrument(level = "debug", name = "cloudinary.read", skip_all, fields(otel.kind = "client"))]
     async fn read(&self, name: &str, part: Part) -> Result<Option<Blob>> {
         let Some(name) = BlobName::parse(name) else { return Ok(None) };
         let response = self.ask(name, &part).await.map_err(unavailable)?;
@@ -125,6 +128,7 @@ impl BlobStore for CloudinaryBlobs {
         }
     }
 
+    #[instrument(level = "debug", name = "cloudinary.remove", skip_all, fields(otel.kind = "client"))]
     async fn remove(&self, name: &str) -> Result<()> {
         let public_id = match BlobName::parse(name) {
             // It goes with the picture that it is made of.

@@ -115,6 +115,7 @@ fn document(tx: &Tx<'_>, record: &Record) -> Outcome<Document> {
             event: bson::serialize_to_document(event)?,
             at: date(*at),
             waiting: tx.mongo.options.consumers.iter().map(|name| (*name).to_owned()).collect(),
+            trace: None,
         })?,
     })
 }

@@ -11,6 +11,7 @@ use echo_domain::{
     Errand, Error, Result, SessionId, Timestamp, UserId,
     auth::{Email, Identity, Lookup, Username},
     contract::sample,
+    trace::Trace,
     users::Directory,
 };
 use echo_peers::{RemoteLookup, Served, Service, router};
@@ -23,9 +24,10 @@ use tower::ServiceExt;
 use crate::sockets::{Deed, Neighbour, Odd, token};
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+const STATE: &str = "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE";
 
 fn errand(left: Duration) -> Errand {
-    Errand { request: "r-1".into(), deadline: Some(Instant::now() + left), trace: Some(TRACE.into()) }
+    Errand { request: "r-1".into(), deadline: Some(Instant::now() + left), trace: Trace::parse(TRACE, Some(STATE)) }
 }
 
 /// Tells on whose errand it is asked, and whether it came to its end.
@@ -82,7 +84,8 @@ async fn a_neighbour_works_on_the_errand_of_whoever_asked() {
     errand(Duration::from_secs(2)).run(lookup.rename(sample::id(), None, None)).await.unwrap();
 
     let Some(Told::Begun(errand)) = told.recv().await else { panic!("it was not asked") };
-    assert_eq!((&*errand.request, errand.trace.as_deref()), ("r-1", Some(TRACE)));
+    let trace = errand.trace.as_ref().unwrap();
+    assert_eq!((&*errand.request, trace.to_string().as_str(), trace.state().as_str()), ("r-1", TRACE, STATE));
     let left = errand.left(Duration::MAX);
     assert!(left > Duration::from_secs(1) && left <= Duration::from_secs(2), "{left:?}");
 }

@@ -10,8 +10,15 @@ use crate::{
 };
 
 /// The settings with a [`Secret`]; addresses of databases have passwords in them.
-const SECRET: [&str; 6] =
-    ["jwt_secret", "mongodb_uri", "redis_url", "service_token", "aws_secret_access_key", "cloudinary_api_secret"];
+const SECRET: [&str; 7] = [
+    "jwt_secret",
+    "mongodb_uri",
+    "redis_url",
+    "service_token",
+    "aws_secret_access_key",
+    "cloudinary_api_secret",
+    "otel_exporter_otlp_headers",
+];
 
 /// Shows each setting with its value and where that comes from.
 ///
@@ -29,7 +36,7 @@ pub(crate) fn show(settings: &Settings, matches: &ArgMatches) -> Result<()> {
             Some(_) => "default",
             None => "not set",
         };
-        say(&format!("{name:<21} {value:<28} {source}"))?;
+        say(&format!("{name:<27} {value:<28} {source}"))?;
     }
     settings.check()
 }

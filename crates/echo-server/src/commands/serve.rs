@@ -26,10 +26,14 @@ use crate::{
 /// When it cannot start: one line that names the setting and the cure.
 pub(crate) fn run(settings: Settings) -> Result<()> {
     settings.check()?;
-    telemetry::log(&settings.log)?;
-    raise_file_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(serve(settings))
+    let traces = telemetry::start(&settings, runtime.handle())?;
+    raise_file_limit();
+    let served = runtime.block_on(serve(settings));
+    if let Some(traces) = traces {
+        traces.end();
+    }
+    served
 }
 
 async fn serve(settings: Settings) -> Result<()> {

@@ -74,6 +74,14 @@ impl TestApp {
         if path.starts_with("http") { path.to_owned() } else { self.address() + path }
     }
 
+    /// The page of figures, which only the inside sees: where the server said that it is.
+    pub async fn figures(&self) -> String {
+        let lines = self.log.lines();
+        let page = lines.iter().find_map(|line| line.trim().strip_prefix("Metrics "));
+        let page = page.unwrap_or_else(|| panic!("no word of metrics in {lines:?}"));
+        self.http.get(page).send().await.unwrap().text().await.unwrap()
+    }
+
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, self.url(path))
     }

@@ -18,7 +18,9 @@ async fn a_process_touches_what_its_role_keeps_and_nothing_else() {
     for role in ROLES {
         taps.insert(role, Wiretap::before(&uri).await);
     }
-    let Some(services) = Services::on(stores, &[], |role| taps[role].address.clone()).await else { return };
+    let Some(services) = Services::on(stores, &[], |role| taps[role].address.clone(), |_| Vec::new()).await else {
+        return;
+    };
 
     let (ana, bob) = (services.front.sign_up("ana").await, services.front.sign_up("bob").await);
     bob.follow(&ana).await;

@@ -21,7 +21,7 @@ use nginx::Nginx;
 const SECRET: &str = "only-for-tests-only-for-tests-only-for-tests";
 /// When what follows from a request has happened.
 const SETTLED: Duration = Duration::from_secs(20);
-const ROLES: [&str; 5] = ["auth", "users", "posts", "media", "worker"];
+pub const ROLES: [&str; 5] = ["auth", "users", "posts", "media", "worker"];
 
 /// Five processes or more, and what they stand on.
 pub struct Services {
@@ -34,15 +34,15 @@ pub struct Services {
 }
 
 /// What all processes stand on.
-struct Stores {
-    mongo: Server,
+pub struct Stores {
+    pub mongo: Server,
     redis: Server,
     images: TempDir,
 }
 
 impl Stores {
     /// `None`, with a line that says so, when this run's server is given.
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let images = own_folder()?;
         Some(Self { mongo: Server::mongo(), redis: Server::redis(), images })
     }
@@ -66,11 +66,16 @@ impl Services {
     async fn start_with(replicas: &[(&str, usize)]) -> Option<Self> {
         let stores = Stores::start()?;
         let mongodb_uri = stores.mongo.mongodb_uri();
-        Self::on(stores, replicas, |_| mongodb_uri.clone()).await
+        Self::on(stores, replicas, |_| mongodb_uri.clone(), |_| Vec::new()).await
     }
 
-    /// The same on these, with MongoDB where `mongodb_uri` says for each role.
-    async fn on(stores: Stores, replicas: &[(&str, usize)], mongodb_uri: impl Fn(&str) -> String) -> Option<Self> {
+    /// The same on these, with MongoDB where `mongodb_uri` says for each role, and what `more` sets for it.
+    pub async fn on(
+        stores: Stores,
+        replicas: &[(&str, usize)],
+        mongodb_uri: impl Fn(&str) -> String,
+        more: impl Fn(&str) -> Vec<(&'static str, String)>,
+    ) -> Option<Self> {
         let count = |role| replicas.iter().find(|(of, _)| *of == role).map_or(1, |(_, count)| *count);
         let ports: BTreeMap<_, Vec<_>> = ROLES
             .into_iter()
@@ -103,7 +108,8 @@ impl Services {
                     ("PORT".to_owned(), public.to_string()),
                     ("INTERNAL_ADDR".to_owned(), format!("127.0.0.1:{internal}")),
                 ];
-                let all = [&settings[..], &own].concat();
+                let more = more(role).into_iter().map(|(name, value)| (name.to_owned(), value)).collect::<Vec<_>>();
+                let all = [&settings[..], &own, &more].concat();
                 let all: Vec<_> = all.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
                 servers.push(OwnServer::start_with(&all).await?);
             }

@@ -102,7 +102,9 @@ async fn use_accounts(mongo: &Arc<Mongo>) {
     store.open(&sample::session(id), &hash).await.unwrap();
     store.set_role(id, Role::Admin, NOW).await.unwrap();
     store.set_state(id, State::Suspended, NOW).await.unwrap();
+    assert_eq!(store.total().await.unwrap(), 1);
     store.delete(id, NOW, &news).await.unwrap();
+    assert_eq!(store.people(NOW).await.unwrap(), 1);
     assert_eq!(store.forget(session.expires, 10).await.unwrap(), 2);
 }
 

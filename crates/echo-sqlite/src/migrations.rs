@@ -203,6 +203,26 @@ mod tests {
     }
 
     #[test]
+    fn accounts_that_are_there_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("echo.db");
+        let mut connection = Connection::open(&path).unwrap();
+        let before = MIGRATIONS.iter().position(|it| it.name == "account total").unwrap();
+        run(&mut connection, &path, &MIGRATIONS[..before]).unwrap();
+        let accounts = "INSERT INTO accounts VALUES (x'01', 'ana', 'ana', 'a@example.com', '', 'user', 'active', 0),
+             (x'02', 'ben', 'ben', 'b@example.com', '', 'user', 'active', 0)";
+        connection.execute_batch(accounts).unwrap();
+
+        run(&mut connection, &path, MIGRATIONS).unwrap();
+
+        let total =
+            || connection.query_row("SELECT accounts FROM account_total", [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(total(), 2);
+        connection.execute_batch("DELETE FROM accounts WHERE id = x'01'").unwrap();
+        assert_eq!(total(), 1);
+    }
+
+    #[test]
     fn what_is_missing_is_done_and_what_is_there_is_left() {
         let (_folder, path) = at(1);
         let mut connection = Connection::open(&path).unwrap();

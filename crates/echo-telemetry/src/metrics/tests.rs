@@ -230,6 +230,7 @@ fn the_reader_says_which_form_it_wants() {
         (prometheus_3, open),
         ("Application/OpenMetrics-Text; Version=\"1.0.0\"", open),
         ("application/openmetrics-text", open),
+        ("text/plain;q=0.5,application/openmetrics-text;q=0.5", open),
         ("text/plain;version=0.0.4;q=0.9, application/openmetrics-text;version=1.0.0;q=0.2", classic),
         ("application/openmetrics-text;version=2.0.0", classic),
         ("application/openmetrics-text;q=0", classic),

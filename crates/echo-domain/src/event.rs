@@ -390,7 +390,7 @@ mod tests {
     }
 
     fn deleted(position: u64) -> Recorded {
-        Recorded { position, event: Event::AccountDeleted { account: sample::id() }, at: NOW }
+        Recorded { position, event: Event::AccountDeleted { account: sample::id() }, at: NOW, trace: None }
     }
 
     async fn insist(times: u32, failure: impl Fn() -> Error + Send + Sync) -> Result<bool> {

@@ -376,7 +376,7 @@ pub async fn what_comes_into_timelines_and_how_they_are_read_is_counted(shape: S
         let event = Event::PostPublished { post: world.publish(author).await, author, media: Vec::new() };
         world.keeper.handle(&event).await.unwrap();
         let at = sample::NOW - Duration::from_secs(3);
-        world.keeper.done(&Recorded { position: 1, event, at }, sample::NOW);
+        world.keeper.done(&Recorded { position: 1, event, at, trace: None }, sample::NOW);
     }
     world.read_from(Arc::new(Broken));
     read(&world).await;

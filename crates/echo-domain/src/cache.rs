@@ -149,8 +149,7 @@ impl<K: Clone + Eq + Hash + Send + Sync, V: Clone + Send + Sync> Cache<K, V> {
         self.tell_size();
     }
 
-    /// What one value takes is not worth to look at every part of the cache: to be called after several, or a read of a
-    /// store.
+    /// Looks at every part of the cache: to be called beside a read of a store, which takes longer.
     fn tell_size(&self) {
         self.figures.holds(self.values.weight(), self.values.len());
     }

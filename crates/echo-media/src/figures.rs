@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use echo_domain::{
-    Result,
+    Error, Result,
     media::Processed,
-    metric::{Metric, NONE, Spreads, outcome},
+    metric::{Metric, NONE},
     workers::QueueFigures,
 };
-use metrics::Counter;
+use metrics::{Counter, Histogram};
 
 pub(crate) static SECONDS: Metric<1> = Metric::seconds(
     "echo_image_seconds",
@@ -24,19 +24,27 @@ pub(crate) static BYTES: Metric<1> =
 
 /// The figures of the pipeline.
 pub(crate) struct Figures {
-    seconds: Spreads<1>,
+    made: Histogram,
+    refused: Histogram,
+    failed: Histogram,
     taken_in: Counter,
     given_out: Counter,
 }
 
 impl Figures {
     pub(crate) fn new() -> Self {
+        let [made, refused, failed] = ["ok", "refused", "failed"].map(|outcome| SECONDS.spread([outcome]));
         let [taken_in, given_out] = ["in", "out"].map(|way| BYTES.count([way]));
-        Self { seconds: Spreads::of(&SECONDS), taken_in, given_out }
+        Self { made, refused, failed, taken_in, given_out }
     }
 
     pub(crate) fn processed(&self, upload: &[u8], started: Instant, result: &Result<Processed>) {
-        self.seconds.record([outcome(result)], started.elapsed());
+        let seconds = match result {
+            Ok(_) => &self.made,
+            Err(Error::Internal(_)) => &self.failed,
+            Err(_) => &self.refused,
+        };
+        seconds.record(started.elapsed());
         self.taken_in.increment(upload.len() as u64);
         if let Ok(Processed { original, variants, .. }) = result {
             let copies: usize = variants.iter().map(|(_, copy)| copy.bytes.len()).sum();

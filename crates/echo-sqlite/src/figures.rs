@@ -17,13 +17,13 @@ pub(crate) static COMMIT_SECONDS: Metric<0> =
 pub(crate) static WAL_BYTES: Metric<0> = Metric::gauge(
     "echo_sqlite_wal_bytes",
     [],
-    "Length of the write-ahead log. It stays at most a few MiB, unless a long read keeps its contents from being moved \
-     into the database.",
+    "Length of the write-ahead log. After a burst it shrinks to at most 16 MiB, unless a long read keeps its contents \
+     from being moved into the database.",
 );
 pub(crate) static BUSY: Metric<0> = Metric::counter(
     "echo_sqlite_busy_total",
     [],
-    "Commits given up since another process held the database for five seconds.",
+    "Batches of writes refused since another process held the database for five seconds.",
 );
 pub(crate) static QUEUE: Metric<1> =
     Metric::gauge("echo_sqlite_queue", ["side"], "Calls that wait for a thread that reads, or the one that writes.");

@@ -18,7 +18,7 @@ static POSTS: Metric<1> = Metric::counter(
 static FRESHNESS: Metric<0> = Metric::seconds(
     "echo_feed_freshness_seconds",
     [],
-    "How long after a post was published it was in the timelines of all that it is pushed to.",
+    "How long after a post was published the home timelines of its readers had it.",
 );
 static READS: Metric<1> = Metric::counter(
     "echo_timeline_reads_total",

@@ -20,7 +20,7 @@ DASHBOARD = dashboard(
             ("{{route}}", quantile(0.99, REQUEST, "route", FEEDS)), unit="s",
         ),
         graph(
-            "Home timelines, kept or made anew", "Made anew is for those who come back after a week, after a restart, and while Redis is gone. Many all the time: timelines are lost.",
+            "Home timelines, kept or made anew", "Made anew: for those who come back after a week, after a restart, and while Redis is gone. Pulled: none can be kept just now. Many of either, all the time: timelines are lost.",
             ("{{how}}", rate("echo_timeline_reads_total", "how")), unit="reqps", stacked=True,
         ),
     ),

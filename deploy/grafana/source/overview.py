@@ -115,10 +115,10 @@ DASHBOARD = dashboard(
     ),
     row(
         "People",
-        graph("Accounts", "As the processes with the role auth count them, every minute.", ("accounts", f"max({select('echo_accounts')})")),
-        graph("Posts", "The same by those with the role posts.", ("posts", f"max({select('echo_posts')})")),
+        graph("Accounts", "As the processes with the role auth count them.", ("accounts", f"max({select('echo_accounts')})")),
+        graph("Posts", "As those with the role posts count them.", ("posts", f"max({select('echo_posts')})")),
         graph(
-            "Active people", "Who read their home timeline. A fall without a change of ours: look whether people can get in at all.",
+            "Active people", "Who signed in or renewed a session. A fall without a change of ours: look whether people can get in at all.",
             ("within {{within}}", f"max by (within) (echo_active_people{{{HERE}}})"),
         ),
     ),

@@ -18,6 +18,10 @@ DASHBOARD = dashboard(
             ("{{instance}}", f"time() - process_start_time_seconds{{{HERE}}}"), unit="s",
         ),
         graph("Threads", "Those that serve, and those for passwords, images and the database. Level.", ("{{instance}}", level("process_threads"))),
+        graph(
+            "Spans of traces", "failed: the collector does not take them. dropped: it is too slow, or gone. No request waits for it. 0 while traces are off.",
+            ("{{outcome}}", rare("echo_trace_spans_total", "outcome")), unit="ops",
+        ),
     ),
     row(
         "Neighbours",

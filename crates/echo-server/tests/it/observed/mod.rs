@@ -22,7 +22,7 @@ async fn each_panel_and_each_rule_tells_something_of_an_echo_that_is_used() {
     let Some(services) = Services::start().await else { return };
     let mut targets = vec![Target { role: None, address: internal }];
     targets.extend(services.internal().map(|(role, address)| Target { role: Some(role), address }));
-    let prometheus = Prometheus::start(&targets);
+    let prometheus = Prometheus::start(&targets).await;
 
     let asked = [asked::panels(), prometheus.rules().await].concat();
     let silent = use_until_told(&alone, &services, &prometheus, asked).await;

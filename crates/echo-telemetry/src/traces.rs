@@ -54,7 +54,7 @@ impl Traces {
     const LAST: Duration = Duration::from_secs(3);
 
     /// Exports from now on: on a thread of its own, by way of the runtime. No span waits for the collector, and no more than
-    /// [`QUEUE`] wait to be sent.
+    /// `QUEUE` wait to be sent.
     ///
     /// # Errors
     /// [`BadCollector`]

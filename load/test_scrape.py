@@ -1,5 +1,6 @@
 """Does a real Prometheus find what a process tells, and is all of it in the answers? A few lines stand for the process."""
 
+import re
 import tempfile
 import threading
 import unittest
@@ -76,6 +77,14 @@ class Scrape(unittest.TestCase):
 
             with mock.patch.object(scrape, "PATIENCE", 3), self.assertRaisesRegex(SystemExit, "does not reach all of Echo"):
                 prometheus.await_scrape(log.name)
+
+    def test_every_figure_is_of_what_echo_measures(self):
+        measured = (scrape.ROOT / "docs" / "metrics.md").read_text()
+        questions = " ".join((*scrape.FIGURES.values(), scrape.REQUESTS, scrape.OF_5XX, scrape.TOOK))
+        names = {re.sub("_(bucket|count|sum)$", "", name) for name in re.findall(r"\b(?:echo|process)_\w+", questions)}
+
+        self.assertGreater(len(names), 10)
+        self.assertEqual([name for name in sorted(names) if f"`{name}" not in measured], [])
 
     def test_every_question_is_one_that_prometheus_understands(self):
         folder = Path(self.enterContext(tempfile.TemporaryDirectory()))

@@ -1,15 +1,10 @@
 //! The engine room: the connection to the databases, and the one way by which every store's calls go.
 
-use std::{
-    fmt,
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::{fmt, future::Future, time::Duration};
 
-use echo_domain::{Error, Result, metric::StoreCalls, trace};
+use echo_domain::{Error, Result, metric::StoreCalls};
 use mongodb::{Client, Collection, Database};
 use tokio::{sync::watch, task::JoinHandle};
-use tracing::{Instrument, field::Empty};
 
 use crate::{
     areas::{Area, Areas},
@@ -121,26 +116,15 @@ impl Mongo {
 
     /// Does the work of one call of a store, within its span, its timing and its bound.
     pub(crate) async fn run<T>(&self, op: &'static str, work: impl Future<Output = Outcome<T>>) -> Result<T> {
-        let started = Instant::now();
-        let span = tracing::debug_span!(
-            target: trace::TARGET,
-            "store",
-            otel.name = op,
-            otel.kind = "client",
-            db.system.name = "mongodb",
-            db.operation.name = op,
-            otel.status_code = Empty,
-            "error.type" = Empty,
-        );
         // Boxed: the driver's futures are large, and there is one of them in every call.
-        let work = Box::pin(tokio::time::timeout(self.options.longest_call, work.instrument(span.clone())));
-        let result = match work.await {
-            Ok(done) => done.map_err(Error::from),
-            Err(_) => Err(unavailable("the call took too long")),
+        let work = Box::pin(tokio::time::timeout(self.options.longest_call, work));
+        let call = async {
+            match work.await {
+                Ok(done) => done.map_err(Error::from),
+                Err(_) => Err(unavailable("the call took too long")),
+            }
         };
-        trace::note(&span, &result);
-        self.calls.note(op, started, &result);
-        result
+        self.calls.make(op, call).await
     }
 }
 

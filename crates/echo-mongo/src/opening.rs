@@ -49,7 +49,7 @@ impl Mongo {
             news: watch::Sender::new(()),
             turns: Turns::new(),
             heartbeat: None,
-            calls: StoreCalls::new("mongo"),
+            calls: StoreCalls::new("mongo", "mongodb"),
         };
         mongo.require_transactions().await?;
         mongo.require_version().await?;

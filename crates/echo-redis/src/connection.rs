@@ -1,11 +1,8 @@
 //! The connection: opens it from a URL, and runs every store's calls on it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 
-use echo_domain::{Result, metric::StoreCalls, trace};
+use echo_domain::{Result, metric::StoreCalls};
 use fred::{
     clients::Client,
     error::Error as RedisError,
@@ -17,7 +14,6 @@ use fred::{
     },
 };
 use futures_util::future::BoxFuture;
-use tracing::{Instrument, field::Empty};
 
 use crate::{
     error::{OpenError, translate, unavailable},
@@ -59,7 +55,7 @@ impl Redis {
         }
         checked?;
         figures::count_reconnects(&client);
-        Ok(Arc::new(Self { client, builder, calls: StoreCalls::new("redis"), up: Up::new() }))
+        Ok(Arc::new(Self { client, builder, calls: StoreCalls::new("redis", "redis"), up: Up::new() }))
     }
 
     /// Whether it answers.
@@ -86,17 +82,6 @@ impl Redis {
         // The client's futures are too large to be moved about.
         let call = Box::pin(call);
         Box::pin(async move {
-            let started = Instant::now();
-            let span = tracing::debug_span!(
-                target: trace::TARGET,
-                "store",
-                otel.name = op,
-                otel.kind = "client",
-                db.system.name = "redis",
-                db.operation.name = op,
-                otel.status_code = Empty,
-                "error.type" = Empty,
-            );
             let answered = async {
                 // What is sent while there is no connection would wait for one.
                 if !self.client.is_connected() {
@@ -104,9 +89,7 @@ impl Redis {
                 }
                 call.await.map_err(translate)
             };
-            let result = answered.instrument(span.clone()).await;
-            trace::note(&span, &result);
-            self.calls.note(op, started, &result);
+            let result = self.calls.make(op, answered).await;
             self.up.note(&result);
             result
         })

@@ -5,13 +5,12 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use echo_domain::{Result, metric::StoreCalls, trace};
+use echo_domain::{Result, metric::StoreCalls};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::sync::{oneshot, watch};
-use tracing::{Instrument, field::Empty};
 
 use crate::{
     error::{OpenError, Outcome, unavailable},
@@ -88,7 +87,7 @@ impl Database {
             writer: Mutex::new(Some(writer)),
             news,
             instance: options.instance,
-            calls: StoreCalls::new("sqlite"),
+            calls: StoreCalls::new("sqlite", "sqlite"),
         }))
     }
 
@@ -146,27 +145,13 @@ impl Database {
         self.call(op, self.reads.push(readers::job(work, reply)), answer).await
     }
 
-    /// Waits for the answer, within the span and the timing of every call.
+    /// Waits for the answer.
     async fn call<T>(&self, op: &'static str, pushed: Result<()>, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
-        let started = Instant::now();
-        let span = tracing::debug_span!(
-            target: trace::TARGET,
-            "store",
-            otel.name = op,
-            otel.kind = "client",
-            db.system.name = "sqlite",
-            db.operation.name = op,
-            otel.status_code = Empty,
-            "error.type" = Empty,
-        );
         let answered = async {
             pushed?;
             answer.await.unwrap_or_else(|_| Err(unavailable(Some("it is closing".into()))))
         };
-        let result = answered.instrument(span.clone()).await;
-        trace::note(&span, &result);
-        self.calls.note(op, started, &result);
-        result
+        self.calls.make(op, answered).await
     }
 }
 

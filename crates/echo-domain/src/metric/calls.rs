@@ -1,8 +1,10 @@
-//! How long calls of stores take, whichever technology keeps them.
+//! Calls of stores as operators see them, whichever technology keeps what is stored: timed, and each a span.
 
 use std::time::Instant;
 
-use crate::{Error, Result};
+use tracing::{Instrument, field::Empty};
+
+use crate::{Error, Result, trace};
 
 use super::{Declared, Metric, Spreads};
 
@@ -12,10 +14,11 @@ static STORE_SECONDS: Metric<3> = Metric::seconds(
     "How long calls of stores took, with the wait for their turn.",
 );
 
-/// Notes the calls of a backend.
+/// What every call of a backend goes through.
 #[derive(Debug)]
 pub struct StoreCalls {
     backend: &'static str,
+    system: &'static str,
     seconds: Spreads<3>,
 }
 
@@ -23,14 +26,32 @@ impl StoreCalls {
     /// What is measured of any store.
     pub const METRICS: [Declared; 1] = [STORE_SECONDS.declared()];
 
+    /// Of a backend under the name that figures have for it, and that of OpenTelemetry's `db.system.name`.
     #[must_use]
-    pub fn new(backend: &'static str) -> Self {
-        Self { backend, seconds: Spreads::of(&STORE_SECONDS) }
+    pub fn new(backend: &'static str, system: &'static str) -> Self {
+        Self { backend, system, seconds: Spreads::of(&STORE_SECONDS) }
     }
 
-    /// Notes a call such as `posts.add`, which came to this.
-    pub fn note<T>(&self, op: &'static str, started: Instant, result: &Result<T>) {
-        self.seconds.record([self.backend, op, outcome(result)], started.elapsed());
+    /// Makes a call such as `posts.add`, within its span and its timing.
+    ///
+    /// # Errors
+    /// Of the call.
+    pub async fn make<T>(&self, op: &'static str, call: impl Future<Output = Result<T>>) -> Result<T> {
+        let started = Instant::now();
+        let span = tracing::debug_span!(
+            target: trace::TARGET,
+            "store",
+            otel.name = op,
+            otel.kind = "client",
+            db.system.name = self.system,
+            db.operation.name = op,
+            otel.status_code = Empty,
+            "error.type" = Empty,
+        );
+        let result = call.instrument(span.clone()).await;
+        trace::note(&span, &result);
+        self.seconds.record([self.backend, op, outcome(&result)], started.elapsed());
+        result
     }
 }
 
@@ -52,16 +73,16 @@ mod tests {
     use super::*;
     use crate::contract::Figures;
 
-    #[test]
-    fn calls_are_told_apart_by_what_came_of_them() {
+    #[tokio::test]
+    async fn calls_are_told_apart_by_what_came_of_them() {
         let figures = Figures::default();
         let _counting = figures.count_here();
-        let calls = StoreCalls::new("test");
+        let calls = StoreCalls::new("test", "test");
         let unavailable = || Error::Unavailable { what: "it", retry_after: Duration::ZERO, source: None };
 
         for result in [Ok(()), Ok(()), Err(Error::conflict("no", "no")), Err(unavailable()), Err(Error::internal("no"))]
         {
-            calls.note("posts.add", Instant::now(), &result);
+            let _ = calls.make("posts.add", async { result }).await;
         }
 
         for (outcome, times) in [("ok", 2.0), ("refused", 1.0), ("unavailable", 1.0), ("failed", 1.0)] {
